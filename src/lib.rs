@@ -1,0 +1,3 @@
+//! s2dpes
+
+pub mod crystal;
