@@ -1,0 +1,106 @@
+//! Eq. 1 of the paper: how far atoms are closer than the sum of their radii allows.
+//!
+//! `cost = 1/2 sum_i sum_j max(0, D_min(i, j) - (d(i, j) + d_lattice delta_ij))` over the atoms of the
+//! conventional cell, `d` the distance of nearest images and `d_lattice` the shortest lattice vector. Atoms of an
+//! orbit contribute alike, so the first sum runs over representatives with their multiplicity.
+
+use nalgebra::Vector3;
+
+use super::periodic::Periodic;
+use super::{Axis, Embedding, RadiiError, Thresholds};
+use crate::crystal::Structure;
+use crate::symmetry::Crystal;
+
+/// How close the atoms of one point are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Separation {
+    /// Eq. 1, in Angstrom; 0 where every distance is physical.
+    pub cost: f64,
+    /// Smallest distance of any two atoms, periodic images included, in Angstrom.
+    pub minimum: f64,
+}
+
+/// Distance cost and smallest distance of every point of a landscape.
+#[derive(Clone, Debug)]
+pub struct DistanceCost {
+    embedding: Embedding,
+    periodic: Periodic,
+    representatives: Vec<Representative>,
+    /// The terms i = j, which do not change.
+    self_cost: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Representative {
+    atom: usize,
+    multiplicity: f64,
+    /// `D_min` against every atom of the cell.
+    thresholds: Vec<f64>,
+}
+
+impl DistanceCost {
+    /// For a crystal, its axes and the thresholds; every element needs a radius.
+    pub fn new(
+        crystal: &Crystal,
+        axes: &[Axis],
+        thresholds: &Thresholds,
+    ) -> Result<DistanceCost, RadiiError> {
+        let mut embedding = Embedding::conventional(crystal, axes);
+        let periodic = Periodic::new(&embedding.lattice);
+        for atom in &mut embedding.atoms {
+            atom.base = periodic.reduce(&atom.base);
+            atom.slopes.iter_mut().for_each(|s| *s = periodic.reduce(s));
+        }
+        let mut representatives = Vec::new();
+        let mut self_cost = 0.0;
+        for (index, orbit) in crystal.orbits.iter().enumerate() {
+            let multiplicity = crystal.group.wyckoff[orbit.position].multiplicity as f64;
+            let Some(atom) = embedding.atoms.iter().position(|a| a.orbit == index) else { continue };
+            let against = |other: &super::EmbeddedAtom| thresholds.minimum(orbit.element, other.element);
+            let thresholds_of = embedding.atoms.iter().map(against).collect::<Result<Vec<_>, _>>()?;
+            self_cost += 0.5 * multiplicity * (thresholds_of[atom] - periodic.shortest).max(0.0);
+            representatives.push(Representative { atom, multiplicity, thresholds: thresholds_of });
+        }
+        Ok(DistanceCost { embedding, periodic, representatives, self_cost })
+    }
+
+    /// Cost and smallest distance at the axis values `s`.
+    pub fn at(&self, s: &[f64]) -> Separation {
+        let positions: Vec<Vector3<f64>> = self.embedding.atoms.iter().map(|a| a.at(s)).collect();
+        let mut separation = Separation { cost: self.self_cost, minimum: self.periodic.shortest };
+        for representative in &self.representatives {
+            let x = positions[representative.atom];
+            let mut missing = 0.0;
+            for (j, y) in positions.iter().enumerate() {
+                if j == representative.atom {
+                    continue;
+                }
+                let distance = self.periodic.distance(&(x - y));
+                missing += (representative.thresholds[j] - distance).max(0.0);
+                separation.minimum = separation.minimum.min(distance);
+            }
+            separation.cost += 0.5 * representative.multiplicity * missing;
+        }
+        separation
+    }
+}
+
+/// Cost and smallest distance of a structure as its file gives it, on the file's cell.
+pub fn structure_separation(
+    structure: &Structure,
+    thresholds: &Thresholds,
+) -> Result<Separation, RadiiError> {
+    let periodic = Periodic::new(&structure.lattice);
+    let mut separation = Separation { cost: 0.0, minimum: periodic.shortest };
+    for (i, x) in structure.positions.iter().enumerate() {
+        let element = structure.species[i];
+        let own = thresholds.minimum(element, element)?;
+        separation.cost += 0.5 * (own - periodic.shortest).max(0.0);
+        for (j, y) in structure.positions[..i].iter().enumerate() {
+            let distance = periodic.distance(&periodic.reduce(&(x - y)));
+            separation.cost += (thresholds.minimum(element, structure.species[j])? - distance).max(0.0);
+            separation.minimum = separation.minimum.min(distance);
+        }
+    }
+    Ok(separation)
+}

@@ -1,0 +1,99 @@
+//! Shortest distances between atoms and all their periodic images, right in skewed cells too.
+
+use moyo::base::Lattice;
+use nalgebra::{Matrix3, Vector3};
+
+/// A lattice in a Minkowski-reduced basis, where the nearest image of a difference rounded into
+/// [-1/2, 1/2]^3 lies within one cell in each direction.
+#[derive(Clone, Debug)]
+pub(super) struct Periodic {
+    /// Reduced lattice vectors as columns, in Angstrom.
+    basis: Matrix3<f64>,
+    /// `x_reduced = to_reduced * x`.
+    to_reduced: Matrix3<f64>,
+    /// Cartesian components of the 27 images.
+    images: [[f64; 27]; 3],
+    /// Length of the shortest lattice vector.
+    pub(super) shortest: f64,
+}
+
+impl Periodic {
+    /// For lattice vectors as columns, in Angstrom.
+    pub(super) fn new(lattice: &Matrix3<f64>) -> Periodic {
+        let (basis, transform) = match Lattice::new(lattice.transpose()).minkowski_reduce() {
+            Ok((reduced, transform)) => (reduced.basis, transform.map(f64::from)),
+            // moyo refuses only lattices at the edge of rounding, which are as good as reduced.
+            Err(_) => (*lattice, Matrix3::identity()),
+        };
+        let to_reduced = transform.try_inverse().unwrap_or_else(Matrix3::identity).map(f64::round);
+        let image = |k: usize| {
+            let shift = Vector3::new((k / 9) as f64 - 1.0, (k / 3 % 3) as f64 - 1.0, (k % 3) as f64 - 1.0);
+            basis * shift
+        };
+        let images = [0, 1, 2].map(|axis| std::array::from_fn(|k| image(k)[axis]));
+        let shortest = (0..27).filter(|k| *k != 13).map(|k| image(k).norm()).fold(f64::INFINITY, f64::min);
+        Periodic { basis, to_reduced, images, shortest }
+    }
+
+    /// A fractional position in the reduced basis.
+    pub(super) fn reduce(&self, x: &Vector3<f64>) -> Vector3<f64> {
+        self.to_reduced * x
+    }
+
+    /// Distance of the nearest image for a difference in the reduced basis, in Angstrom.
+    pub(super) fn distance(&self, difference: &Vector3<f64>) -> f64 {
+        let v = self.basis * difference.map(|d| d - d.round());
+        let squared = v.norm_squared();
+        // No image is nearer than |c| - |v| for a lattice vector c.
+        if 4.0 * squared <= self.shortest * self.shortest {
+            return squared.sqrt();
+        }
+        let [xs, ys, zs] = &self.images;
+        let mut nearest = squared;
+        for k in 0..27 {
+            let (x, y, z) = (v.x + xs[k], v.y + ys[k], v.z + zs[k]);
+            nearest = nearest.min(x * x + y * y + z * z);
+        }
+        nearest.sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All images within a wide box.
+    fn brute_force(lattice: &Matrix3<f64>, d: &Vector3<f64>) -> f64 {
+        let range = || -6..=6;
+        let mut nearest = f64::INFINITY;
+        for (i, j, k) in range().flat_map(|i| range().flat_map(move |j| range().map(move |k| (i, j, k)))) {
+            let shift = Vector3::new(f64::from(i), f64::from(j), f64::from(k));
+            nearest = nearest.min((lattice * (d.map(|x| x - x.round()) + shift)).norm());
+        }
+        nearest
+    }
+
+    #[test]
+    fn the_nearest_image_is_found_in_skewed_cells() {
+        let mut state = 7_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut naive_wrong = 0;
+        for _ in 0..200 {
+            let lattice = Matrix3::from_fn(|_, _| 8.0 * (random() - 0.5));
+            if lattice.determinant().abs() < 20.0 {
+                continue;
+            }
+            let periodic = Periodic::new(&lattice);
+            let difference = Vector3::from_fn(|_, _| 3.0 * (random() - 0.5));
+            let exact = brute_force(&lattice, &difference);
+            let found = periodic.distance(&periodic.reduce(&difference));
+            assert!((found - exact).abs() < 1e-12, "{lattice}{difference}{found} {exact}");
+            let naive = (lattice * difference.map(|x| x - x.round())).norm();
+            naive_wrong += usize::from((naive - exact).abs() > 1e-9);
+        }
+        assert!(naive_wrong > 20, "the cells are skewed enough to tell: {naive_wrong}");
+    }
+}

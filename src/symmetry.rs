@@ -1,0 +1,19 @@
+//! [`Structure`](crate::crystal::Structure) -> [`Crystal`]: space group, orbits, and the coordinates that symmetry leaves free.
+//!
+//! Positions are fractional coordinates of the standardised conventional cell (spglib's default setting)
+//! unless a name says `primitive`.
+
+mod affine;
+mod normalizer;
+mod orbit;
+mod protostructure;
+mod space_group;
+mod standard;
+
+pub use affine::Form;
+pub(crate) use affine::{is_integer, solve_modulo_lattice, wrap};
+pub use normalizer::{Normalizer, NormalizerError};
+pub use orbit::{COORDINATES, Orbit};
+pub use protostructure::{LabelError, Protostructure};
+pub use space_group::{Operation, SpaceGroup, WyckoffPosition};
+pub use standard::{Crystal, SymmetryError};
