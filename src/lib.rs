@@ -1,6 +1,8 @@
 //! s2dpes
 
 pub mod crystal;
+pub mod engine;
 pub mod equivariant;
 pub mod landscape;
+pub mod potential;
 pub mod symmetry;

@@ -1,0 +1,74 @@
+//! Engines run a potential on one device: they evaluate batches of points of a [`Scene`].
+
+mod bond;
+pub mod cpu;
+mod scene;
+mod site;
+
+use std::sync::Arc;
+
+pub use bond::{Bond, Pair, Shell};
+pub use scene::{Scene, SceneError};
+pub use site::Site;
+
+use crate::landscape::Point;
+
+/// What became of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// Not computed yet.
+    Open = 0,
+    /// Computed.
+    Done = 1,
+    /// Two atoms coincide (closer than 0.001 Angstrom): no energy.
+    Coinciding = 2,
+    /// The potential gives no finite energy.
+    NotFinite = 3,
+    /// The structure or its engine failed.
+    Failed = 4,
+}
+
+impl Status {
+    /// All of them with the names that the file uses.
+    pub const ALL: [(Status, &'static str); 5] = [
+        (Status::Open, "open"),
+        (Status::Done, "done"),
+        (Status::Coinciding, "coinciding_atoms"),
+        (Status::NotFinite, "not_finite"),
+        (Status::Failed, "failed"),
+    ];
+}
+
+/// Result of one point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointResult {
+    /// Potential energy in eV per atom; NaN unless the status is [`Status::Done`].
+    pub energy: f64,
+    /// Distance cost (Eq. 1) in Angstrom.
+    pub distance_cost: f64,
+    /// Smallest distance of two atoms in Angstrom.
+    pub minimum_distance: f64,
+    /// What became of it.
+    pub status: Status,
+}
+
+/// Atoms closer than this, in Angstrom, coincide.
+pub const COINCIDENCE: f64 = 1e-3;
+
+/// An engine that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The scene has elements that the engine was not made for.
+    #[error("the engine was not prepared for {0}")]
+    Element(crate::crystal::Element),
+}
+
+/// Runs a potential on one device.
+pub trait Engine: Send {
+    /// Evaluates points of a scene. The same bits come out whatever the order and number of points in a call.
+    fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError>;
+
+    /// What it is, for logs and provenance: `cpu float32, 8 threads`.
+    fn describe(&self) -> String;
+}

@@ -1,0 +1,222 @@
+//! Pair operators: sums over the bonds of a pair of sites, at given axis values.
+
+use super::geometry::{Direction, Geometry};
+use super::weights::Weights;
+use crate::engine::cpu::{LANES, Real, lane};
+use crate::engine::{Bond, COINCIDENCE, Scene, Shell};
+use crate::equivariant::{Harmonics, components, degree};
+use crate::landscape::Point;
+
+/// The operators of a group's pairs at one set of axis values.
+#[derive(Clone, Debug)]
+pub(super) struct Bundle<T> {
+    pub(super) values: Vec<T>,
+    pub(super) scalars: Vec<f64>,
+}
+
+/// Builds bundles of a scene.
+pub(super) struct Operators<'a, T> {
+    scene: &'a Scene,
+    geometry: &'a Geometry<T>,
+    weights: &'a Weights<T>,
+    harmonics: Harmonics,
+    /// Indices of each pair's shells that may be within the cutoff.
+    active: Vec<Vec<usize>>,
+    arch: pulp::Arch,
+}
+
+/// Buffers for one shell.
+struct Scratch<T> {
+    harmonics: Vec<f64>,
+    /// `[component]` of the receiver.
+    first_angular: Vec<f64>,
+    later_angular: Vec<Vec<f64>>,
+    first_radial: Vec<T>,
+    later_radial: Vec<Vec<T>>,
+    densities: Vec<f64>,
+}
+
+impl<'a, T: Real> Operators<'a, T> {
+    /// For any points of the scene.
+    pub(super) fn new(scene: &'a Scene, geometry: &'a Geometry<T>, weights: &'a Weights<T>) -> Self {
+        let active = scene.pairs.iter().map(|p| (0..p.shells.len()).collect()).collect();
+        let harmonics = Harmonics::new(weights.lmax);
+        Operators { scene, geometry, weights, harmonics, active, arch: pulp::Arch::new() }
+    }
+
+    /// For some points: shells that are beyond the cutoff at all of them are not looked at again.
+    pub(super) fn within(
+        scene: &'a Scene,
+        geometry: &'a Geometry<T>,
+        weights: &'a Weights<T>,
+        points: &[Point],
+    ) -> Self {
+        let mut operators = Self::new(scene, geometry, weights);
+        let axes = scene.landscape.axes.len();
+        let (mut low, mut high) = (vec![f64::INFINITY; axes], vec![f64::NEG_INFINITY; axes]);
+        for values in points.iter().map(|p| scene.axis_values(*p)) {
+            for (a, value) in values.into_iter().enumerate() {
+                low[a] = low[a].min(value);
+                high[a] = high[a].max(value);
+            }
+        }
+        let centre: Vec<f64> = low.iter().zip(&high).map(|(l, h)| 0.5 * (l + h)).collect();
+        // A hair wider than the points, so that rounding leaves none out.
+        let half_width: Vec<f64> = low.iter().zip(&high).map(|(l, h)| 0.5 * (h - l) + 1e-9).collect();
+        for (pair, active) in scene.pairs.iter().zip(&mut operators.active) {
+            active.retain(|s| {
+                let bond = &pair.shells[*s].bonds[0];
+                bond.shortest_within(&centre, &half_width) < scene.cutoff
+            });
+        }
+        operators
+    }
+
+    /// All operators of a group at the axis values `s`.
+    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
+        let group = &self.geometry.groups[group];
+        let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
+        let mut scratch = self.scratch();
+        self.arch.dispatch(|| {
+            for pair in &group.pairs {
+                for shell in &self.active[*pair] {
+                    self.add(*pair, &self.scene.pairs[*pair].shells[*shell], s, (&mut bundle, &mut scratch));
+                }
+            }
+        });
+        bundle
+    }
+
+    fn scratch(&self) -> Scratch<T> {
+        let couplings = self.geometry.distinct_couplings.iter();
+        let rows = |t: usize| couplings.clone().map(|c| c.layers[t].len()).max().unwrap_or(0);
+        let later = &self.weights.later;
+        Scratch {
+            harmonics: vec![0.0; components(self.weights.lmax)],
+            first_angular: vec![0.0; components(self.weights.lmax)],
+            later_angular: (0..later.len()).map(|t| vec![0.0; rows(t)]).collect(),
+            first_radial: vec![T::ZERO; (self.weights.lmax + 1) * self.weights.channels],
+            later_radial: later
+                .iter()
+                .map(|l| vec![T::ZERO; l.paths.len() * self.weights.channels])
+                .collect(),
+            densities: vec![0.0; self.weights.density_column.iter().flatten().count()],
+        }
+    }
+
+    /// Adds one shell to the operators of its pair.
+    #[inline(always)]
+    fn add(
+        &self,
+        pair: usize,
+        shell: &Shell,
+        s: &[f64],
+        (bundle, scratch): (&mut Bundle<T>, &mut Scratch<T>),
+    ) {
+        let r = shell.bonds[0].at(s).norm();
+        // Coinciding atoms have no direction; their point gets no energy either.
+        if r >= self.scene.cutoff || r < COINCIDENCE {
+            return;
+        }
+        let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
+        for (layer, radial) in self.weights.later.iter().zip(&mut scratch.later_radial) {
+            let table = &layer.tables[a][b];
+            table.evaluate(&table.place(r), radial);
+        }
+        if let Some(densities) = &self.weights.densities {
+            let table = &densities[a][b];
+            table.evaluate(&table.place(r), &mut scratch.densities);
+        }
+        let elements = (self.weights.elements[a], self.weights.elements[b]);
+        let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
+        for direction in &self.geometry.pairs[pair].directions {
+            let weight = self.angular(direction, shell, s, scratch);
+            if weight == 0.0 {
+                continue;
+            }
+            let scalars = &mut bundle.scalars[direction.scalars..];
+            for (sum, density) in scalars.iter_mut().zip(&scratch.densities) {
+                *sum += weight * density;
+            }
+            scalars[scratch.densities.len()] += weight * repulsion;
+            let table = &self.weights.first[self.geometry.sites[direction.receiver].element]
+                [self.geometry.sites[direction.sender].element];
+            table.evaluate(&table.place(r), &mut scratch.first_radial);
+            self.add_outer(direction, shell, scratch, &mut bundle.values);
+        }
+    }
+
+    /// Sums the angular parts of a shell's bonds in one direction; returns the number of neighbours they stand for.
+    #[inline(always)]
+    fn angular(&self, direction: &Direction, shell: &Shell, s: &[f64], scratch: &mut Scratch<T>) -> f64 {
+        let mut weight = 0.0;
+        scratch.first_angular.fill(0.0);
+        scratch.later_angular.iter_mut().for_each(|g| g.fill(0.0));
+        for bond in shell.bonds.iter().filter(|b| b.receiver == direction.receiver) {
+            weight += bond.weight;
+            self.harmonics.evaluate(&bond.at(s).normalize(), &mut scratch.harmonics);
+            self.add_angular(bond, scratch);
+        }
+        weight
+    }
+
+    #[inline(always)]
+    fn add_angular(&self, bond: &Bond, scratch: &mut Scratch<T>) {
+        let y = &scratch.harmonics;
+        let mut place = 0;
+        for (l, basis) in self.geometry.sites[bond.receiver].bases.iter().enumerate() {
+            for column in basis.column_iter() {
+                let overlap: f64 = column.iter().zip(&y[degree(l)]).map(|(q, y)| q * y).sum();
+                scratch.first_angular[place] += bond.weight * overlap;
+                place += 1;
+            }
+        }
+        let coupling = self.geometry.coupling(bond.receiver, bond.sender);
+        for (sparse, angular) in coupling.layers.iter().zip(&mut scratch.later_angular) {
+            for (q, sum) in angular.iter_mut().enumerate().take(sparse.len()) {
+                let entries = &sparse.entries[sparse.starts[q]..sparse.starts[q + 1]];
+                *sum += bond.weight * entries.iter().map(|(lm, c)| c * y[*lm]).sum::<f64>();
+            }
+        }
+    }
+
+    /// Adds (angular) x (radial) to the operators of a direction.
+    #[inline(always)]
+    fn add_outer(&self, direction: &Direction, shell: &Shell, scratch: &Scratch<T>, values: &mut [T]) {
+        let channels = self.weights.channels;
+        let mut row = direction.first;
+        let mut component = 0;
+        for (l, basis) in self.geometry.sites[direction.receiver].bases.iter().enumerate() {
+            let radial = &scratch.first_radial[l * channels..][..channels];
+            for _ in 0..basis.ncols() {
+                add_scaled(scratch.first_angular[component], radial, &mut values[row..row + channels]);
+                row += channels;
+                component += 1;
+            }
+        }
+        let bond = shell.bonds.iter().find(|b| b.receiver == direction.receiver);
+        let Some(bond) = bond else { return };
+        let coupling = self.geometry.coupling(bond.receiver, bond.sender);
+        for (t, sparse) in coupling.layers.iter().enumerate() {
+            let mut row = direction.later[t];
+            for (q, path) in sparse.paths.iter().enumerate() {
+                let radial = &scratch.later_radial[t][path * channels..][..channels];
+                add_scaled(scratch.later_angular[t][q], radial, &mut values[row..row + channels]);
+                row += channels;
+            }
+        }
+    }
+}
+
+/// `sum += factor * values`.
+#[inline(always)]
+fn add_scaled<T: Real>(factor: f64, values: &[T], sum: &mut [T]) {
+    let factor = T::from_f64(factor);
+    for k in 0..values.len() / LANES {
+        let v = lane(values, k);
+        let (lanes, _) = sum.as_chunks_mut::<LANES>();
+        for i in 0..LANES {
+            lanes[k][i] = factor.multiply_add(v[i], lanes[k][i]);
+        }
+    }
+}

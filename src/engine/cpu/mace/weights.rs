@@ -1,0 +1,321 @@
+//! A model for one set of elements: radial networks tabulated, weights folded together and rounded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::crystal::Element;
+use crate::engine::cpu::real::rounded;
+use crate::engine::cpu::{LANES, Matrix, Real, Table};
+use crate::potential::mace::{
+    Contraction, Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, Zbl, density,
+};
+
+/// Intervals of all tables over the cutoff: 6 milli-Angstrom for a cutoff of 6, which leaves errors below the
+/// rounding of float32 energies by orders of magnitude (`benches/results/accuracy.md`).
+const INTERVALS: usize = 1024;
+
+/// A model for one set of elements and one head. Weight matrices and tables have the channels padded to [`LANES`].
+pub(crate) struct Weights<T> {
+    /// Elements that it can evaluate; other indices here are places in this list.
+    pub(crate) elements: Vec<Element>,
+    /// Padded channels.
+    pub(crate) channels: usize,
+    /// Highest degree.
+    pub(crate) lmax: usize,
+    /// Layer 0, by receiver and sender: column `l*C + c` is the whole way from distance to `A_l`, harmonics aside.
+    pub(crate) first: Vec<Vec<Arc<Table<T>>>>,
+    /// Layers 1, 2, ...
+    pub(crate) later: Vec<LaterLayer<T>>,
+    /// All layers, what follows their messages.
+    pub(crate) layers: Vec<Update<T>>,
+    /// Shares of the density normalisers, by receiver and sender: one column a layer that has one.
+    pub(crate) densities: Option<Vec<Vec<Arc<Table<f64>>>>>,
+    /// Which column of `densities` belongs to a layer.
+    pub(crate) density_column: Vec<Option<usize>>,
+    /// One a layer.
+    pub(crate) readouts: Vec<HeadReadout<T>>,
+    /// Nuclear repulsion.
+    pub(crate) zbl: Option<Zbl>,
+    /// Energy of the isolated atom plus the shift, eV, by element.
+    pub(crate) atomic_energies: Vec<f64>,
+    /// Factor of everything else.
+    pub(crate) scale: f64,
+}
+
+/// Messages of a layer whose input features come from the layer before.
+pub(crate) struct LaterLayer<T> {
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) paths: Vec<Path>,
+    /// One a degree of the inputs.
+    pub(crate) up: Vec<Matrix<T>>,
+    /// By receiver and sender: column `k*C + c` is the weight of path k.
+    pub(crate) tables: Vec<Vec<Arc<Table<T>>>>,
+    /// By degree l3, then by element of the receiver (a single entry serves all): the matrices of its paths below one
+    /// another.
+    pub(crate) linear: Vec<Vec<Matrix<T>>>,
+}
+
+/// What turns a layer's messages A into its output features.
+pub(crate) struct Update<T> {
+    pub(crate) outputs: Vec<usize>,
+    /// One an output degree; the coefficients depend on the site.
+    pub(crate) contractions: Vec<Contraction>,
+    /// One an output degree.
+    pub(crate) product: Vec<Matrix<T>>,
+    /// Self-connection of layer 0: a constant for each element, for degree 0.
+    pub(crate) constant: Option<Vec<Vec<T>>>,
+    /// Self-connection of a later layer: degrees and matrices by element.
+    pub(crate) skip: Vec<(usize, Vec<Matrix<T>>)>,
+}
+
+/// A readout for one head.
+pub(crate) enum HeadReadout<T> {
+    /// `[C]`.
+    Linear(Vec<T>),
+    /// The hidden units of the head, and their weights with kappa in them.
+    Hidden { first: Matrix<T>, second: Vec<f64> },
+}
+
+impl<T: Real> Weights<T> {
+    /// Folds and rounds a model's weights for some elements, which it must know, and one of its heads.
+    pub(crate) fn new(model: &Mace, elements: &[Element], head: usize) -> Weights<T> {
+        let mut known: Vec<(Element, usize)> =
+            elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?))).collect();
+        known.sort_by_key(|(e, _)| e.symbol());
+        known.dedup();
+        let fold = Fold { model, elements: known, channels: model.channels.next_multiple_of(LANES) };
+        let density_layers: Vec<usize> = (model.layers.iter().enumerate())
+            .filter(|(_, l)| matches!(l.normaliser, Normaliser::Density(_)))
+            .map(|(t, _)| t)
+            .collect();
+        let column = |t: usize| density_layers.iter().position(|d| *d == t);
+        Weights {
+            channels: fold.channels,
+            lmax: model.lmax,
+            first: fold.first_tables(),
+            later: (1..model.layers.len()).map(|t| fold.later_layer(t)).collect(),
+            layers: (0..model.layers.len()).map(|t| fold.update(t)).collect(),
+            densities: (!density_layers.is_empty()).then(|| fold.density_tables()),
+            density_column: (0..model.layers.len()).map(column).collect(),
+            readouts: model.readouts.iter().map(|r| fold.readout(r, head)).collect(),
+            zbl: model.zbl.clone(),
+            atomic_energies: (fold.elements.iter())
+                .map(|(_, e)| model.atomic_energies[(head, *e)] + model.shift[head])
+                .collect(),
+            scale: model.scale[head],
+            elements: fold.elements.iter().map(|(e, _)| *e).collect(),
+        }
+    }
+
+    /// Place of an element in the list.
+    pub(crate) fn element_index(&self, element: Element) -> Option<usize> {
+        self.elements.iter().position(|e| *e == element)
+    }
+}
+
+struct Fold<'a> {
+    model: &'a Mace,
+    /// Elements with their indices in the model.
+    elements: Vec<(Element, usize)>,
+    /// Padded channels.
+    channels: usize,
+}
+
+impl Fold<'_> {
+    /// A table for every (receiver, sender); pairs with equal keys share theirs.
+    fn by_pair<T: Real, K: std::hash::Hash + Eq + Send + Clone + Sync>(
+        &self,
+        key: impl Fn(usize, usize) -> K,
+        functions: impl Fn(usize, usize, &[f64]) -> Array2<f64> + Sync,
+    ) -> Vec<Vec<Arc<Table<T>>>> {
+        let count = self.elements.len();
+        let pairs = (0..count).flat_map(|a| (0..count).map(move |b| (a, b)));
+        let mut distinct: HashMap<K, (usize, usize)> = HashMap::new();
+        for (a, b) in pairs {
+            distinct.entry(key(a, b)).or_insert((a, b));
+        }
+        let cutoff = self.model.radial.cutoff;
+        let build = |(key, (a, b)): (K, (usize, usize))| {
+            (key, Arc::new(Table::new(cutoff, INTERVALS, |r| functions(a, b, r))))
+        };
+        let tables: HashMap<K, Arc<Table<T>>> = distinct.into_par_iter().map(build).collect();
+        (0..count).map(|a| (0..count).map(|b| tables[&key(a, b)].clone()).collect()).collect()
+    }
+
+    /// Pairs with the same radial basis have the same key: all of them without a transform, else both orders.
+    fn basis_key(&self, a: usize, b: usize) -> (usize, usize) {
+        if self.model.radial.transform.is_some() { (a.min(b), a.max(b)) } else { (0, 0) }
+    }
+
+    fn basis(&self, a: usize, b: usize, distances: &[f64]) -> Array2<f64> {
+        // The basis is symmetric in the pair; one order makes it so to the last bit.
+        let (a, b) = (a.min(b), a.max(b));
+        basis_functions(&self.model.radial, (self.elements[a].0, self.elements[b].0), distances)
+    }
+
+    fn first_tables<T: Real>(&self) -> Vec<Vec<Arc<Table<T>>>> {
+        let layer = &self.model.layers[0];
+        let mixes = matches!(layer.skip, Skip::Messages(_));
+        let key = |receiver: usize, sender: usize| {
+            (self.basis_key(receiver, sender), sender, if mixes { receiver } else { 0 })
+        };
+        self.by_pair(key, |receiver, sender, r| self.first_functions(layer, receiver, sender, r))
+    }
+
+    /// Columns `l*C + d`: R_l(r) u(sender) linear_l, mixed for the receiver's element and normalised.
+    fn first_functions(&self, layer: &Layer, receiver: usize, sender: usize, r: &[f64]) -> Array2<f64> {
+        let c = self.model.channels;
+        let weights = layer.network.evaluate(&self.basis(receiver, sender, r));
+        let embedded = self.model.embedding.row(self.elements[sender].1).dot(&layer.up[0]);
+        let mut out = Array2::zeros((r.len(), (self.model.lmax + 1) * self.channels));
+        for (k, path) in layer.paths.iter().enumerate() {
+            let radial = &weights.slice(ndarray::s![.., k * c..(k + 1) * c]) * &embedded;
+            let mut messages = radial.dot(&self.mixed_linear(layer, k, receiver));
+            messages /= mean_neighbours(layer);
+            let start = path.l3 * self.channels;
+            out.slice_mut(ndarray::s![.., start..start + c]).assign(&messages);
+        }
+        out
+    }
+
+    /// The linear map of a path, followed by the mixing for the receiver's element where the block has it.
+    fn mixed_linear(&self, layer: &Layer, path: usize, receiver: usize) -> Array2<f64> {
+        match &layer.skip {
+            Skip::Messages(maps) => {
+                layer.linear[path].dot(&maps[layer.paths[path].l3][self.elements[receiver].1])
+            }
+            _ => layer.linear[path].clone(),
+        }
+    }
+
+    fn later_layer<T: Real>(&self, t: usize) -> LaterLayer<T> {
+        let layer = &self.model.layers[t];
+        let receivers = if matches!(layer.skip, Skip::Messages(_)) { self.elements.len() } else { 1 };
+        let linear = |l3: usize, receiver: usize| {
+            let paths = (0..layer.paths.len()).filter(|k| layer.paths[*k].l3 == l3);
+            let matrix =
+                |k: usize| self.square(&(self.mixed_linear(layer, k, receiver) / mean_neighbours(layer)));
+            Matrix::stacked(paths.map(matrix).collect())
+        };
+        LaterLayer {
+            inputs: layer.inputs.clone(),
+            paths: layer.paths.clone(),
+            up: layer.up.iter().map(|m| self.square(m)).collect(),
+            tables: self.by_pair(
+                |a, b| self.basis_key(a, b),
+                |a, b, r| self.pad_blocks(layer.network.evaluate(&self.basis(a, b, r)).view()),
+            ),
+            linear: (0..=self.model.lmax).map(|l3| (0..receivers).map(|e| linear(l3, e)).collect()).collect(),
+        }
+    }
+
+    fn update<T: Real>(&self, t: usize) -> Update<T> {
+        let layer = &self.model.layers[t];
+        let (mut constant, mut skip) = (None, Vec::new());
+        if let Skip::Residual(maps) = &layer.skip {
+            if t == 0 {
+                let map = &maps[0].1;
+                let row = |(_, e): &(Element, usize)| self.model.embedding.row(*e).dot(&map[*e]);
+                constant = Some(self.elements.iter().map(|e| self.pad(row(e))).collect());
+            } else {
+                let matrices =
+                    |of: &Vec<Array2<f64>>| self.elements.iter().map(|(_, e)| self.square(&of[*e])).collect();
+                skip = maps.iter().map(|(l, of)| (*l, matrices(of))).collect();
+            }
+        }
+        Update {
+            outputs: layer.outputs.clone(),
+            contractions: layer.contractions.iter().map(|c| self.select(c)).collect(),
+            product: layer.product.iter().map(|m| self.square(m)).collect(),
+            constant,
+            skip,
+        }
+    }
+
+    /// A contraction with the weights of the elements in use only.
+    fn select(&self, contraction: &Contraction) -> Contraction {
+        let indices: Vec<usize> = self.elements.iter().map(|(_, e)| *e).collect();
+        Contraction {
+            degree: contraction.degree,
+            bases: contraction.bases.clone(),
+            weights: contraction.weights.iter().map(|w| w.select(Axis(0), &indices)).collect(),
+        }
+    }
+
+    fn density_tables(&self) -> Vec<Vec<Arc<Table<f64>>>> {
+        let weights: Vec<_> = (self.model.layers.iter())
+            .filter_map(|l| match &l.normaliser {
+                Normaliser::Density(w) => Some(w),
+                Normaliser::Mean(_) => None,
+            })
+            .collect();
+        self.by_pair(
+            |a, b| self.basis_key(a, b),
+            |a, b, r| {
+                let basis = self.basis(a, b, r);
+                Array2::from_shape_fn((r.len(), weights.len()), |(i, k)| {
+                    density(&basis.row(i).to_vec(), weights[k])
+                })
+            },
+        )
+    }
+
+    fn readout<T: Real>(&self, readout: &Readout, head: usize) -> HeadReadout<T> {
+        match readout {
+            Readout::Linear(weights) => HeadReadout::Linear(self.pad(weights.column(head).to_owned())),
+            Readout::Hidden { first, second, kappa } => {
+                // Each head has its own block of hidden units; those of other heads are masked.
+                let units = first.ncols() / second.ncols();
+                let columns = ndarray::s![.., head * units..(head + 1) * units];
+                let rows = ndarray::s![head * units..(head + 1) * units, head];
+                HeadReadout::Hidden {
+                    first: Matrix::padded(&first.slice(columns).to_owned(), self.channels, units),
+                    second: second.slice(rows).iter().map(|w| kappa * w).collect(),
+                }
+            }
+        }
+    }
+
+    fn square<T: Real>(&self, matrix: &Array2<f64>) -> Matrix<T> {
+        Matrix::padded(matrix, self.channels, self.channels)
+    }
+
+    fn pad<T: Real>(&self, values: ndarray::Array1<f64>) -> Vec<T> {
+        let mut padded = rounded(values);
+        padded.resize(self.channels, T::ZERO);
+        padded
+    }
+
+    /// Blocks of C columns, each padded.
+    fn pad_blocks(&self, values: ArrayView2<f64>) -> Array2<f64> {
+        let c = self.model.channels;
+        let blocks = values.ncols() / c;
+        let mut out = Array2::zeros((values.nrows(), blocks * self.channels));
+        for k in 0..blocks {
+            let block = values.slice(ndarray::s![.., k * c..(k + 1) * c]);
+            out.slice_mut(ndarray::s![.., k * self.channels..k * self.channels + c]).assign(&block);
+        }
+        out
+    }
+}
+
+fn mean_neighbours(layer: &Layer) -> f64 {
+    match layer.normaliser {
+        Normaliser::Mean(mean) => mean,
+        Normaliser::Density(_) => 1.0,
+    }
+}
+
+/// `[distances][basis]`.
+fn basis_functions(radial: &RadialBasis, pair: (Element, Element), distances: &[f64]) -> Array2<f64> {
+    let mut basis = Array2::zeros((distances.len(), radial.len()));
+    for (r, mut row) in distances.iter().zip(basis.rows_mut()) {
+        let mut values = vec![0.0; radial.len()];
+        radial.evaluate(*r, pair, &mut values);
+        row.assign(&ndarray::Array1::from(values));
+    }
+    basis
+}

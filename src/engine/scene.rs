@@ -1,0 +1,81 @@
+//! A landscape prepared for one potential: which atoms are evaluated, and which bonds can matter.
+
+use std::sync::Arc;
+
+use nalgebra::Matrix3;
+
+use super::bond::{self, Domain, Pair};
+use super::site::{self, Site};
+use crate::landscape::{DistanceCost, Embedding, Landscape, RadiiError};
+use crate::potential::{ModelError, Potential};
+
+/// A landscape prepared for one potential, in the primitive cell.
+#[derive(Debug)]
+pub struct Scene {
+    /// What it was made from.
+    pub landscape: Arc<Landscape>,
+    /// Evaluated atoms.
+    pub sites: Vec<Site>,
+    /// Atoms of the primitive cell.
+    pub atom_count: usize,
+    /// For each atom of the primitive cell, the Cartesian rotation that takes its site's atom to it.
+    pub rotations: Vec<Matrix3<f64>>,
+    /// All pairs of sites that come within the cutoff somewhere, by site.
+    pub pairs: Vec<Pair>,
+    /// Distance cost of every point.
+    pub separation: DistanceCost,
+    /// Cutoff of the potential in Angstrom.
+    pub cutoff: f64,
+}
+
+/// Why a landscape cannot be prepared for a potential.
+#[derive(Debug, thiserror::Error)]
+pub enum SceneError {
+    /// The model does not know an element.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An element has no radius.
+    #[error(transparent)]
+    Radii(#[from] RadiiError),
+    /// The operations do not map the atoms onto one another.
+    #[error("{0}: the operations of its space group do not permute its atoms; please report this structure")]
+    Symmetry(String),
+}
+
+impl Scene {
+    /// Prepares a landscape for a potential.
+    pub fn new(landscape: Arc<Landscape>, potential: &Potential) -> Result<Scene, SceneError> {
+        let crystal = &landscape.crystal;
+        potential.check_elements(crystal.orbits.iter().map(|o| o.element))?;
+        let separation = DistanceCost::new(crystal, &landscape.axes, &landscape.thresholds)?;
+        let embedding = Embedding::primitive(crystal, &landscape.axes);
+        let contradiction = || SceneError::Symmetry(crystal.name.clone());
+        let maps = site::atom_maps(crystal, &embedding, potential.invariance()).ok_or_else(contradiction)?;
+        let sites = site::sites(&embedding, &maps).ok_or_else(contradiction)?;
+        let rotation = |atom: usize| {
+            site::cartesian(&embedding.lattice, &maps[sites.map_to[atom]].rotation).ok_or_else(contradiction)
+        };
+        let rotations = (0..embedding.atoms.len()).map(rotation).collect::<Result<Vec<_>, _>>()?;
+        let centre = landscape.axes.iter().map(|a| 0.5 * (a.range[0] + a.range[1])).collect();
+        let half_width = landscape.axes.iter().map(|a| 0.5 * (a.range[1] - a.range[0])).collect();
+        let domain = Domain { centre, half_width };
+        let cutoff = potential.cutoff();
+        let pairs = bond::pairs(&embedding, &sites, &maps, &domain, cutoff);
+        Ok(Scene {
+            sites: sites.sites,
+            atom_count: embedding.atoms.len(),
+            rotations,
+            pairs,
+            separation,
+            cutoff,
+            landscape,
+        })
+    }
+
+    /// Axis values of a point.
+    pub fn axis_values(&self, point: crate::landscape::Point) -> Vec<f64> {
+        let landscape = &self.landscape;
+        let value = |a: usize| landscape.axes[a].value(landscape.grid.coordinate(point, a));
+        (0..landscape.axes.len()).map(value).collect()
+    }
+}

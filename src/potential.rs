@@ -1,0 +1,135 @@
+//! Weights and hyperparameters of interatomic potentials, on no device yet.
+
+mod archive;
+pub mod mace;
+mod module;
+mod pickle;
+
+use std::path::Path;
+
+use crate::crystal::Element;
+use mace::Mace;
+
+/// A model file that cannot be used, with the file and the reason.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{source_name}: {reason}")]
+pub struct ModelError {
+    source_name: String,
+    reason: String,
+}
+
+impl ModelError {
+    pub(crate) fn new(source_name: &str, reason: String) -> ModelError {
+        ModelError { source_name: source_name.to_string(), reason }
+    }
+}
+
+/// Under which operations a potential's energies stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invariance {
+    /// Rotations and reflections.
+    Full,
+    /// Rotations only: mirror images differ.
+    Proper,
+}
+
+/// A potential of any family.
+#[derive(Clone, Debug)]
+pub struct Potential {
+    /// Where it came from: a path or `embedded:NAME`.
+    pub source: String,
+    /// sha256 of the file's bytes.
+    pub sha256: String,
+    /// The family's own weights and hyperparameters.
+    pub family: Family,
+}
+
+/// The families of potentials.
+#[derive(Clone, Debug)]
+pub enum Family {
+    /// MACE, as saved by mace-torch.
+    Mace(Box<Mace>),
+}
+
+/// A small MACE for W and N for demonstrations; `assets/demo-wn.md` says how good it is.
+const DEMO_WN: &[u8] = include_bytes!("../assets/demo-wn.model");
+
+/// Models inside the binary, by name.
+pub const EMBEDDED: &[(&str, &[u8])] = &[("demo-wn", DEMO_WN)];
+
+impl Potential {
+    /// Loads `embedded:NAME` or a file.
+    pub fn load(source: &str) -> Result<Potential, ModelError> {
+        match source.strip_prefix("embedded:") {
+            Some(name) => {
+                let bytes = EMBEDDED.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes);
+                let bytes = bytes.ok_or_else(|| {
+                    let names: Vec<_> = EMBEDDED.iter().map(|(n, _)| format!("embedded:{n}")).collect();
+                    ModelError::new(source, format!("there is no such model; there is {}", names.join(", ")))
+                })?;
+                Self::from_bytes(source, bytes.to_vec())
+            }
+            None => Self::from_bytes(source, archive::read_file(Path::new(source))?),
+        }
+    }
+
+    /// Reads a model from the bytes of its file; `source` names it in messages.
+    pub fn from_bytes(source: &str, bytes: Vec<u8>) -> Result<Potential, ModelError> {
+        let sha256 = archive::sha256(&bytes);
+        let opened = archive::Archive::open(source, bytes)?;
+        let family = Family::Mace(Box::new(mace::read(&opened)?));
+        Ok(Potential { source: source.to_string(), sha256, family })
+    }
+
+    /// Distance beyond which atoms do not see one another directly, in Angstrom.
+    pub fn cutoff(&self) -> f64 {
+        match &self.family {
+            Family::Mace(mace) => mace.radial.cutoff,
+        }
+    }
+
+    /// Elements that the model knows.
+    pub fn elements(&self) -> &[Element] {
+        match &self.family {
+            Family::Mace(mace) => &mace.elements,
+        }
+    }
+
+    /// What leaves its energies unchanged.
+    pub fn invariance(&self) -> Invariance {
+        match &self.family {
+            Family::Mace(_) => Invariance::Full,
+        }
+    }
+
+    /// Names of its heads; energies differ from head to head.
+    pub fn heads(&self) -> &[String] {
+        match &self.family {
+            Family::Mace(mace) => &mace.heads,
+        }
+    }
+
+    /// Index of a head by name; the first one if none is named.
+    pub fn head(&self, name: Option<&str>) -> Result<usize, ModelError> {
+        let Some(name) = name else { return Ok(0) };
+        let found = self.heads().iter().position(|h| h == name);
+        found.ok_or_else(|| {
+            let heads = self.heads().join(", ");
+            ModelError::new(&self.source, format!("it has no head `{name}`; it has {heads}"))
+        })
+    }
+
+    /// Refuses elements that the model was not trained for.
+    pub fn check_elements(&self, elements: impl IntoIterator<Item = Element>) -> Result<(), ModelError> {
+        let missing: std::collections::BTreeSet<_> =
+            elements.into_iter().filter(|e| !self.elements().contains(e)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let list = |elements: &mut dyn Iterator<Item = Element>| {
+            elements.map(|e| e.symbol()).collect::<Vec<_>>().join(" ")
+        };
+        let (missing, known) = (list(&mut missing.into_iter()), list(&mut self.elements().iter().copied()));
+        Err(ModelError::new(&self.source, format!("it does not know {missing}; it knows {known}")))
+    }
+}
