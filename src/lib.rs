@@ -1,3 +1,4 @@
 //! s2dpes
 
 pub mod crystal;
+pub mod plot;
