@@ -1,8 +1,9 @@
 //! Pictures of landscapes: filled contours of the energy (or curves, for one axis), one panel a model.
 //!
-//! The way of the data: [`Landscape`] (plain arrays) -> fields (zero subtracted, shared levels) -> contours -> layout ->
-//! [`Svg`] -> file. All panels share their levels and one colour bar, so that models can be compared by eye; energies
-//! are relative to each panel's lowest point outside the mask unless the [`Style`] says otherwise.
+//! The way of the data: [`Landscape`] (plain arrays) -> fields (zero subtracted, shared levels) -> contours
+//! -> layout -> [`Svg`] -> file. All panels share their levels and one colour bar, so that models can be
+//! compared by eye; energies are relative to each panel's lowest point outside the mask unless the [`Style`]
+//! says otherwise.
 //!
 //! | quantity | unit | shape |
 //! | --- | --- | --- |

@@ -10,7 +10,7 @@ use super::text::{CAPITAL, Line};
 
 /// Width of the colours, and of the arrow heads.
 const THICK: f64 = 9.0;
-/// From the panels to the bar.
+/// Least distance from the panels to the bar.
 const APART: f64 = 9.0;
 
 /// A colour bar in its place.
@@ -23,25 +23,33 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Width in points of a bar to the right of the panels, with all that is written.
-    pub fn room_beside(levels: &Levels) -> f64 {
-        let labels = (2..=8).map(|most| widest(&Ticks::new(levels.range(), most))).fold(0.0, f64::max);
-        APART + THICK + TICK + labels + 5.0 + TEXT
+    /// How far in points the labels of a bar below the panels may stick out at its ends.
+    pub fn overhang(levels: &Levels) -> f64 {
+        0.5 * Self::widest_label(levels)
     }
 
-    /// A bar as high as the panels, to their right.
-    pub fn beside(block: &Frame, levels: &Levels) -> Self {
+    /// Width of the widest label that the bar may get, however long it is.
+    fn widest_label(levels: &Levels) -> f64 {
+        (2..=8).map(|most| widest(&Ticks::new(levels.range(), most))).fold(0.0, f64::max)
+    }
+
+    /// From panels to a bar on their right, in points, where the tick labels stick out by `overhang`.
+    pub fn distance(overhang: f64) -> f64 {
+        APART.max(overhang + 4.0)
+    }
+
+    /// Width in points of a bar to the right of the panels, with all that is written.
+    pub fn room_beside(levels: &Levels) -> f64 {
+        THICK + TICK + Self::widest_label(levels) + 5.0 + TEXT
+    }
+
+    /// A bar as high as the panels, from `left` on.
+    pub fn beside(block: &Frame, left: f64, levels: &Levels) -> Self {
         let (head, foot) = (head(levels.over), head(levels.under));
         let height = block.height - head - foot;
-        let frame = Frame {
-            left: block.right() + APART,
-            top: block.top + head,
-            width: THICK,
-            height,
-            x: (0.0, 1.0),
-            y: levels.range(),
-        };
-        let most = ((height / 22.0) as usize).clamp(2, 8);
+        let frame =
+            Frame { left, top: block.top + head, width: THICK, height, x: (0.0, 1.0), y: levels.range() };
+        let most = ((height / 16.0) as usize).clamp(2, 8);
         Self { frame, ticks: Ticks::new(levels.range(), most), upright: true }
     }
 

@@ -52,10 +52,15 @@ pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Svg {
     canvas.finish(page, &landscape.title)
 }
 
-/// The vertical range: that of the levels, with some air below unless somebody asked for it exactly.
+/// The vertical range: that of the levels, with some air below unless somebody asked for it exactly, or it is
+/// symmetric.
 fn span(fields: &Fields, style: &Style) -> (f64, f64) {
     let (low, high) = fields.levels.range();
-    if style.range.is_some() { (low, high) } else { (low - 0.05 * (high - low), high) }
+    if style.range.is_some() || style.difference.is_some() {
+        (low, high)
+    } else {
+        (low - 0.05 * (high - low), high)
+    }
 }
 
 /// Masked intervals as rectangles of the page.

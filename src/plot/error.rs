@@ -27,8 +27,8 @@ pub enum PlotError {
     /// The landscape has no panel.
     #[error("there is no model to draw")]
     NoPanels,
-    /// The range of the colours (or of the vertical axis) is empty or not finite.
-    #[error("the range of energies must be finite and go up, not {0} to {1}")]
+    /// The range of the colours (or of the vertical axis) is empty or too large.
+    #[error("the range of energies must go up within a billion eV, not {0} to {1}")]
     Range(f64, f64),
     /// Too few or too many levels.
     #[error("the number of levels must be from 2 to 64, not {0}")]

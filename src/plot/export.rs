@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{PlotError, Svg};
 
-/// Writes a figure as its suffix says: `.svg`, `.png` (300 dpi) or `.pdf` (fonts embedded). The last two need the
-/// feature `figures`.
+/// Writes a figure as its suffix says: `.svg`, `.png` (300 dpi) or `.pdf` (fonts embedded). The last two need
+/// the feature `figures`.
 pub fn write(figure: &Svg, path: &Path) -> Result<(), PlotError> {
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase);
     let bytes = match suffix.as_deref() {

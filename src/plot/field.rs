@@ -30,6 +30,9 @@ pub struct Layer {
     pub note: Option<String>,
 }
 
+/// Energies that can be drawn stay within this, in eV/atom.
+pub const LIMIT: f64 = 1e9;
+
 /// Energies on the closed grid with their zero.
 struct Surface {
     values: Vec<f64>,
@@ -83,7 +86,8 @@ fn base_of(landscape: &Landscape, name: &str) -> Result<usize, PlotError> {
     }
 }
 
-/// `[n0][n1]` to `[ny][nx]` (axis 0 is horizontal), with the first row and column of a periodic axis repeated.
+/// `[n0][n1]` to `[ny][nx]` (axis 0 is horizontal), with the first row and column of a periodic axis
+/// repeated.
 fn closed(landscape: &Landscape, values: &[f64]) -> Vec<f64> {
     let size = |i: usize| landscape.axes.get(i).map_or(1, |axis| axis.values.len());
     let drawn = |i: usize| size(i) + usize::from(landscape.axes.get(i).is_some_and(|axis| axis.periodic));
@@ -93,8 +97,7 @@ fn closed(landscape: &Landscape, values: &[f64]) -> Vec<f64> {
 
 impl Surface {
     fn new(mut values: Vec<f64>, masked: &[bool], panel: &Panel, style: &Style) -> Self {
-        // Upwards infinite is repulsion beyond the model's precision; downwards it is no energy.
-        values.iter_mut().filter(|value| **value == f64::NEG_INFINITY).for_each(|value| *value = f64::NAN);
+        values.iter_mut().for_each(|value| *value = sensible(*value));
         let lowest = (0..values.len())
             .filter(|i| values[*i].is_finite() && !masked[*i])
             .min_by(|a, b| values[*a].total_cmp(&values[*b]));
@@ -108,6 +111,16 @@ impl Surface {
             (RelativeTo::Reference, _, None) => Err("energy of the input structure not computed"),
         };
         Self { values, lowest, zero }
+    }
+}
+
+/// Energies beyond all reason are repulsion that left the model's precision if they are high: infinite, drawn as
+/// what lies above the levels. If they are low, they are no energies.
+fn sensible(energy: f64) -> f64 {
+    match energy {
+        e if e > LIMIT => f64::INFINITY,
+        e if e < -LIMIT => f64::NAN,
+        e => e,
     }
 }
 
@@ -150,6 +163,9 @@ fn quantity(style: &Style) -> Line {
     let energy = Line { spans: Vec::new() }.then(Shape::Italic, "E");
     let minus = |line: Line| line.then(Shape::Upright, " − ").then(Shape::Italic, "E");
     match (&style.difference, style.relative_to) {
+        (Some(model), _) if model.contains('(') => {
+            minus(energy).then(Shape::Upright, format!("[{model}] (eV/atom)"))
+        }
         (Some(model), _) => minus(energy).then(Shape::Upright, format!("({model}) (eV/atom)")),
         (None, RelativeTo::Minimum) => {
             minus(energy).then(Shape::Subscript, "min").then(Shape::Upright, " (eV/atom)")
@@ -170,6 +186,9 @@ fn levels(layers: &[Layer], masked: &[bool], style: &Style) -> Levels {
         sample = finite().map(|(value, _)| value).collect();
     }
     let edges = match (style.range, style.difference.is_some()) {
+        (None, difference) if sample.is_empty() => {
+            levels::exactly((if difference { -1.0 } else { 0.0 }, 1.0), style.levels)
+        }
         (Some(range), false) => levels::exactly(range, style.levels),
         (Some((low, high)), true) => levels::symmetric_exactly(low.abs().max(high.abs()), style.levels),
         (None, false) => {
@@ -193,9 +212,9 @@ fn sample_minimum(sample: &[f64]) -> f64 {
     if low.is_finite() { low } else { 0.0 }
 }
 
-/// The highest level: the 98th percentile, but at most half as much again over `floor` as the 90th. Repulsion dwarfs
-/// all: without the first, one point beside the mask would take all the colours, without the second, a steep wall
-/// around it.
+/// The highest level: the 98th percentile, but at most half as much again over `floor` as the 90th. Repulsion
+/// dwarfs all: without the first, one point beside the mask would take all the colours, without the second, a
+/// steep wall around it.
 fn robust_top(floor: f64, sample: &mut [f64]) -> f64 {
     let mut percentile = |part: f64| {
         let place = (part * sample.len().saturating_sub(1) as f64).round() as usize;

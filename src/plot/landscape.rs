@@ -2,6 +2,9 @@
 
 use super::PlotError;
 
+/// Longest axis, in periods: every image of the input structure is drawn.
+const MOST_PERIODS: f64 = 100.0;
+
 /// One direction of the grid: the free coordinate of an orbit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -74,6 +77,9 @@ impl Axis {
             (Some(first), Some(last)) if self.periodic && last - first >= 1.0 => {
                 wrong("a periodic axis must end before its first value comes again, one period later")
             }
+            (Some(first), Some(last)) if last - first > MOST_PERIODS => {
+                wrong("it spans more than a hundred periods; are these fractional coordinates?")
+            }
             (Some(_), Some(_)) if self.periodic || values.len() >= 2 => Ok(()),
             _ => wrong("it needs two or more values"),
         }
@@ -85,7 +91,8 @@ impl Axis {
         self.values.iter().copied().chain(closing).collect()
     }
 
-    /// Every place of `coordinate` on the drawn axis: none outside a sub-range, two where it lies on both ends.
+    /// Every place of `coordinate` on the drawn axis: none outside a sub-range, two where it lies on both
+    /// ends.
     pub(super) fn images(&self, coordinate: f64) -> Vec<f64> {
         /// Coordinates in structure files have about six digits.
         const ROUNDING: f64 = 1e-6;

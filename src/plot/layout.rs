@@ -41,39 +41,45 @@ struct Across {
     left: f64,
     gap: f64,
     side: f64,
+    /// From the last panel to the end of a bar beside it; else zero.
+    bar: f64,
 }
 
 impl Layout {
     pub fn new(landscape: &Landscape, fields: &Fields, style: &Style, marks: Vec<Mark>) -> Self {
         let columns = columns(fields.layers.len(), style);
         let beside = style.width == Width::Double || columns == 1;
-        let Across { ticks, left, gap, side } = across(fields, style, columns, beside);
-        let rows = fields.layers.len().div_ceil(columns);
+        let Across { ticks, left, gap, side, bar: bar_width } = across(fields, style, columns, beside);
         let width = side * columns as f64 + gap * (columns - 1) as f64;
-        let bar_width = if beside { Bar::room_beside(&fields.levels) } else { 0.0 };
         let heading = Heading::new(landscape, style, marks, width + bar_width);
         let names = names(fields, side + 4.0);
-        let above = names.iter().map(Name::height).fold(0.0, f64::max);
-        let top = MARGIN + heading.height() + above;
-        let height = side * rows as f64 + (GAP + above) * (rows - 1) as f64;
-        let range = |nodes: &[f64]| (nodes[0], nodes[nodes.len() - 1]);
-        let (x, y) = (range(&fields.grid.x), range(&fields.grid.y));
-        let block = Frame { left, top, width, height, x, y };
-        let frames = (0..fields.layers.len())
-            .map(|i| Frame {
-                left: left + (side + gap) * (i % columns) as f64,
-                top: top + (side + GAP + above) * (i / columns) as f64,
-                width: side,
-                height: side,
-                ..block
+        // Each row has above it what its longest name needs.
+        let above = |row: &[Name]| row.iter().map(Name::height).fold(0.0, f64::max);
+        let mut bottom = MARGIN + heading.height() - GAP;
+        let tops: Vec<f64> = names
+            .chunks(columns)
+            .map(|row| {
+                let top = bottom + GAP + above(row);
+                bottom = top + side;
+                top
             })
             .collect();
+        let range = |nodes: &[f64]| (nodes[0], nodes[nodes.len() - 1]);
+        let (x, y) = (range(&fields.grid.x), range(&fields.grid.y));
+        let block = Frame { left, top: tops[0], width, height: bottom - tops[0], x, y };
+        let frame = |i: usize| {
+            let left = left + (side + gap) * (i % columns) as f64;
+            Frame { left, top: tops[i / columns], width: side, height: side, ..block }
+        };
+        let frames = (0..fields.layers.len()).map(frame).collect();
         let label_below = block.bottom() + TICK + TEXT + 0.5 * LEADING;
         let under_labels = label_below + 0.5 * LEADING + 1.0;
-        let bar = if beside {
-            Bar::beside(&block, &fields.levels)
-        } else {
-            Bar::below(&block, under_labels, &fields.levels)
+        let bar = match beside {
+            true => {
+                let at = block.right() + bar_width - Bar::room_beside(&fields.levels);
+                Bar::beside(&block, at, &fields.levels)
+            }
+            false => Bar::below(&block, under_labels, &fields.levels),
         };
         let end = if beside { under_labels } else { bar.bottom() };
         let label_left = left - TICK - widest(&ticks[1]) - 4.0;
@@ -95,7 +101,8 @@ fn columns(panels: usize, style: &Style) -> usize {
         (Width::Double, 5 | 6 | 9) => 3,
         (Width::Double, _) => 4,
     };
-    style.columns.unwrap_or(suited).clamp(1, panels.max(1)).min(8)
+    let most = if style.width == Width::Single { 3 } else { 6 };
+    style.columns.unwrap_or(suited).clamp(1, panels.clamp(1, most))
 }
 
 /// "(b) MACE-MP-0", so that a caption can refer to it; a single panel needs no letter.
@@ -109,8 +116,8 @@ fn names(fields: &Fields, room: f64) -> Vec<Name> {
     fields.layers.iter().enumerate().map(numbered).collect()
 }
 
-/// The ticks need the side of a panel, and the side the widths of their labels: so we measure twice, the second time
-/// with ticks for slightly smaller panels.
+/// The ticks need the side of a panel, and the side the widths of their labels: so we measure twice, the
+/// second time with ticks for slightly smaller panels.
 fn across(fields: &Fields, style: &Style, columns: usize, beside: bool) -> Across {
     let ends = |nodes: &[f64]| (nodes[0], nodes[nodes.len() - 1]);
     let (x, y) = (ends(&fields.grid.x), ends(&fields.grid.y));
@@ -119,11 +126,12 @@ fn across(fields: &Fields, style: &Style, columns: usize, beside: bool) -> Acros
         let left = MARGIN + TEXT + 4.0 + widest(&ticks[1]) + TICK;
         let overhang = 0.5 * widest(&ticks[0]);
         let gap = GAP.max(2.0 * overhang + 4.0);
-        let right = if beside { Bar::room_beside(&fields.levels) } else { overhang } + MARGIN;
-        let room = style.width.points() - left - right - gap * (columns - 1) as f64;
+        let bar = Bar::distance(overhang) + Bar::room_beside(&fields.levels);
+        let right = if beside { bar } else { overhang.max(Bar::overhang(&fields.levels)) };
+        let room = style.width.points() - left - right - MARGIN - gap * (columns - 1) as f64;
         let side = (room / columns as f64).clamp(20.0, LARGEST);
         let spare = (room - side * columns as f64).max(0.0);
-        Across { ticks, left: left + 0.5 * spare, gap, side }
+        Across { ticks, left: left + 0.5 * spare, gap, side, bar: if beside { bar } else { 0.0 } }
     };
     measured(0.95 * measured(100.0).side)
 }

@@ -27,7 +27,8 @@ pub fn covering(range: (f64, f64), wanted: usize) -> Vec<f64> {
     edges(step, (range.0 / step + DUST).floor(), (range.1 / step - DUST).ceil())
 }
 
-/// About `wanted` bands that begin and end exactly with `range`: round edges if they fit it, else equal parts.
+/// About `wanted` bands that begin and end exactly with `range`: round edges if they fit it, else equal
+/// parts.
 pub fn exactly(range: (f64, f64), wanted: usize) -> Vec<f64> {
     let (low, high) = range;
     let span = high - low;
@@ -43,8 +44,9 @@ pub fn exactly(range: (f64, f64), wanted: usize) -> Vec<f64> {
     }
 }
 
-/// About `wanted` bands symmetric about zero, up to `high` or the next round number. Zero itself is no edge: the
-/// band in the middle reaches from minus to plus one step, so that what differs by less than a step stays white.
+/// About `wanted` bands symmetric about zero, up to `high` or the next round number. Zero itself is no edge:
+/// the band in the middle reaches from minus to plus one step, so that what differs by less than a step stays
+/// white.
 pub fn symmetric(high: f64, wanted: usize) -> Vec<f64> {
     let step = step_for(high, wanted.div_ceil(2));
     let one_side = edges(step, 1.0, (high / step - DUST).ceil().max(2.0));
@@ -102,7 +104,7 @@ impl Ticks {
             .min_by(|a, b| unease(&a.1, range, ideal).total_cmp(&unease(&b.1, range, ideal)))
             .unwrap_or_else(|| (high - low, vec![low, high]));
         let decimals = decimals(step);
-        let labels = values.iter().map(|value| number(*value, decimals)).collect();
+        let labels = values.iter().map(|value| label(*value, decimals)).collect();
         Self { values, labels }
     }
 }
@@ -127,6 +129,10 @@ fn decimals(step: f64) -> usize {
         scaled > 0.5 && (scaled - scaled.round()).abs() < 1e-6 * scaled
     };
     (0..12).find(is_shown).unwrap_or(12) as usize
+}
+
+fn label(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e6 { number(value, decimals) } else { format!("{value:.1e}").replace('-', "\u{2212}") }
 }
 
 /// A number with a true minus sign, and none before zero.

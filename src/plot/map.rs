@@ -110,8 +110,8 @@ impl Shared<'_> {
     fn bands(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) -> Result<(), PlotError> {
         let levels = &self.fields.levels;
         let (low, high) = levels.range();
-        // Values far beyond the range are cut: linear interpolation towards the huge energies of overlapping atoms
-        // would put every level onto the last node before them, and the outlines into stairs.
+        // Values far beyond the range are cut: linear interpolation towards the huge energies of overlapping
+        // atoms would put every level onto the last node before them, and the outlines into stairs.
         let reach = high - low;
         let values: Vec<f64> =
             layer.values.iter().map(|value| value.clamp(low - reach, high + reach)).collect();

@@ -90,7 +90,8 @@ pub fn star(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
 pub fn dot(canvas: &mut Canvas, [x, y]: [f64; 2], rim: impl std::fmt::Display) {
     let (x, y) = (Length(x), Length(y));
     canvas.add(format_args!(
-        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"1.9\" fill=\"#fff\" stroke=\"{rim}\" stroke-width=\".8\"/>"
+        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"1.9\" fill=\"#fff\" stroke=\"{rim}\" \
+         stroke-width=\".8\"/>"
     ));
 }
 
@@ -111,8 +112,8 @@ pub fn mask(canvas: &mut Canvas, rings: &[Vec<[f64; 2]>]) {
     ));
 }
 
-/// Lines at 45 degrees inside the outlines, `spacing` points apart. Real lines rather than a pattern fill: sharp in
-/// every viewer, and in step from panel to panel.
+/// Lines at 45 degrees inside the outlines, `spacing` points apart. Real lines rather than a pattern fill:
+/// sharp in every viewer, and in step from panel to panel.
 fn hatch(rings: &[Vec<[f64; 2]>], spacing: f64) -> Path {
     // On a line x + y is constant; k counts the lines.
     let pitch = spacing * std::f64::consts::SQRT_2;

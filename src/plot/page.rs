@@ -74,27 +74,29 @@ pub struct Name {
 impl Name {
     /// A little smaller if that makes it fit into one line, else in two.
     pub fn new(name: &str, room: f64) -> Self {
-        /// Smallest size of a name in one line.
-        const SMALL: f64 = 7.0;
+        /// Smallest size of a name.
+        const SMALL: f64 = 6.5;
         let size = (TEXT * room / text::width(name, TEXT)).min(TEXT);
         if size >= SMALL {
             return Self { lines: vec![Line::plain(name)], size };
         }
-        let broken = text::wrapped(name, SMALL, room);
-        let first = broken.first().cloned().unwrap_or_default();
+        let (first, second) = text::halves(name);
+        let widest = text::width(first, TEXT).max(text::width(second, TEXT));
+        let size = (TEXT * room / widest).clamp(SMALL, 7.5);
         // What two lines cannot hold is cut off.
-        let second = Line::plain(broken[broken.len().min(1)..].concat()).cut(SMALL, room);
-        Self { lines: vec![Line::plain(first), second], size: SMALL }
+        let lines = [first, second].map(|half| Line::plain(half).cut(size, room)).into();
+        Self { lines, size }
     }
 
     pub fn height(&self) -> f64 {
-        LEADING * self.lines.len() as f64 + 2.5
+        LEADING * self.lines.len() as f64 + 3.5
     }
 
     /// Draws it above a frame.
     pub fn draw(&self, canvas: &mut Canvas, frame: &Frame) {
         for (i, line) in self.lines.iter().rev().enumerate() {
-            let at = [frame.middle()[0], frame.top - LEADING * (i as f64 + 0.5)];
+            // A point above the frame: marks on its edge stick out.
+            let at = [frame.middle()[0], frame.top - 1.0 - LEADING * (i as f64 + 0.5)];
             canvas.label(line, at, self.size, Anchor::Middle);
         }
     }
@@ -144,7 +146,8 @@ pub fn ticks_across(range: (f64, f64), length: f64, most: usize) -> Ticks {
     (2..=most).rev().map(|most| Ticks::new(range, most)).find(fits).unwrap_or_else(|| Ticks::new(range, 2))
 }
 
-/// A label that runs upwards, its middle at `middle` and its base line at `x`; it may take the `room` around it.
+/// A label that runs upwards, its middle at `middle` and its base line at `x`; it may take the `room` around
+/// it.
 pub fn upwards(canvas: &mut Canvas, line: Line, [x, middle]: [f64; 2], room: (f64, f64)) {
     let (line, size) = line.fitted(TEXT, room.1 - room.0);
     let half = 0.5 * line.width(size);

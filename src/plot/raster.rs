@@ -30,7 +30,8 @@ pub fn png(figure: &Svg) -> Result<Vec<u8>, PlotError> {
     Ok(with_resolution(bytes))
 }
 
-/// The figure as a PDF page of its printed size, text as text.
+/// The figure as a PDF page of its printed size, text as text with its fonts embedded. Unlike SVG and PNG it is
+/// not the same bytes each time: `svg2pdf` writes its objects in no particular order.
 pub fn pdf(figure: &Svg) -> Result<Vec<u8>, PlotError> {
     let tree = parse(figure)?;
     let page = PageOptions { dpi: SVG_DPI };
@@ -55,7 +56,8 @@ fn parse(figure: &Svg) -> Result<usvg::Tree, PlotError> {
     usvg::Tree::from_str(figure.as_str(), &options).map_err(|error| PlotError::Render(error.to_string()))
 }
 
-/// Adds the resolution, which the encoder leaves out: word processors and LaTeX take the printed size from it.
+/// Adds the resolution, which the encoder leaves out: word processors and LaTeX take the printed size from
+/// it.
 fn with_resolution(mut png: Vec<u8>) -> Vec<u8> {
     /// Signature and header chunk come first, always this long.
     const HEADER: usize = 33;

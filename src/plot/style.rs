@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::field::LIMIT;
 use super::{ColourMap, PlotError};
 
 /// Options of a figure; [`Style::default`] suits a figure over both columns of a journal.
@@ -23,7 +24,8 @@ pub struct Style {
     pub levels: usize,
     /// Thin lines between the bands.
     pub lines: bool,
-    /// Panels side by side; None: what suits the width and the number of models.
+    /// Panels side by side, at most 3 on a single and 6 on a double column; None: what suits the width and
+    /// the number of models.
     pub columns: Option<usize>,
     /// Explain the marks next to the title.
     pub key: bool,
@@ -49,7 +51,7 @@ impl Style {
     /// Checks the numbers.
     pub(super) fn check(&self) -> Result<(), PlotError> {
         if let Some((low, high)) = self.range
-            && !(low.is_finite() && high.is_finite() && low < high)
+            && !(-LIMIT <= low && low < high && high <= LIMIT)
         {
             return Err(PlotError::Range(low, high));
         }

@@ -64,8 +64,8 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// The data of a `<path>`: absolute where a line begins, then relative steps, which are shorter. Rounding does not
-/// add up, since the pen is kept in whole hundredths.
+/// The data of a `<path>`: absolute where a line begins, then relative steps, which are shorter. Rounding
+/// does not add up, since the pen is kept in whole hundredths.
 #[derive(Clone, Debug, Default)]
 pub struct Path {
     data: String,
@@ -128,7 +128,8 @@ impl Display for Path {
     }
 }
 
-/// Leaves out points that lie within 1/40 point of the line between those kept: a tenth of a pixel at 300 dpi.
+/// Leaves out points that lie within 1/40 point of the line between those kept: a tenth of a pixel at 300
+/// dpi.
 fn simplified(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     const TOLERANCE: f64 = 0.025;
     /// Longest run of points left out, so that the time stays linear.

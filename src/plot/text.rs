@@ -1,7 +1,7 @@
 //! Text: how wide it is in the shipped font, and how to make it fit.
 
-/// Families in order of preference. All have the metrics of Arial, as the shipped font has (`assets/fonts`), so that
-/// a figure looks the same whichever of them a viewer finds.
+/// Families in order of preference. All have the metrics of Arial, as the shipped font has (`assets/fonts`),
+/// so that a figure looks the same whichever of them a viewer finds.
 pub const FAMILIES: &str = "Arial, Helvetica, 'Liberation Sans', Arimo, sans-serif";
 
 /// Height of capitals and figures over the size of the font.
@@ -82,8 +82,8 @@ impl Line {
     }
 }
 
-/// Breaks a text into lines no wider than `room`: at spaces (not at no-break spaces), and within a word only if it
-/// alone is too wide, then preferably behind one of `_-:/.,`.
+/// Breaks a text into lines no wider than `room`: at spaces (not at no-break spaces), and within a word only
+/// if it alone is too wide, then preferably behind one of `_-:/.,`.
 pub fn wrapped(text: &str, size: f64, room: f64) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()) {
@@ -106,6 +106,15 @@ pub fn wrapped(text: &str, size: f64, room: f64) -> Vec<String> {
     }
     // A separator at the end of a line has done its work.
     lines.iter().map(|line| line.trim_end_matches(" ·").to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+/// Breaks a text in two, as equal as its separators allow.
+pub fn halves(text: &str) -> (&str, &str) {
+    let wider = |end: &usize| width(text[..*end].trim_end(), 1.0).max(width(&text[*end..], 1.0));
+    let ends =
+        text.char_indices().filter(|(_, c)| " _-:/.,".contains(*c)).map(|(start, c)| start + c.len_utf8());
+    let end = ends.min_by(|a, b| wider(a).total_cmp(&wider(b))).unwrap_or(text.len());
+    (text[..end].trim_end(), &text[end..])
 }
 
 /// Byte at which to break a word that is too wide; at least one character stays before it.
