@@ -4,5 +4,6 @@ pub mod crystal;
 pub mod engine;
 pub mod equivariant;
 pub mod landscape;
+pub mod plot;
 pub mod potential;
 pub mod symmetry;

@@ -1,0 +1,169 @@
+//! Landscapes with two axes: filled contours, one panel a model, one colour bar for all.
+
+use super::colour::{ColourMap, Palette};
+use super::contour::{Region, contours, is_masked, masked, missing};
+use super::field::{Fields, Layer};
+use super::layout::Layout;
+use super::marks::{self, Frame, Mark};
+use super::page::{self, MARGIN, TEXT, centred, upwards};
+use super::svg::{Canvas, Path, Svg};
+use super::text::Line;
+use super::{Landscape, PlotError, Style};
+
+/// Draws the figure.
+pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Result<Svg, PlotError> {
+    let layout = Layout::new(landscape, fields, style, marks_of(landscape, fields));
+    let palette = Palette::new(colours(style), &fields.levels);
+    let shared =
+        Shared { landscape, fields, palette, lines: style.lines, mask: masked(&fields.grid, &fields.cost)? };
+    let mut canvas = Canvas::new();
+    layout.heading.draw(&mut canvas, layout.block.left, MARGIN);
+    for (i, (layer, frame)) in fields.layers.iter().zip(&layout.frames).enumerate() {
+        shared.panel(&mut canvas, layer, frame)?;
+        frame.outline(&mut canvas);
+        page::ticks_below(&mut canvas, frame, &layout.ticks[0], layout.is_lowest(i));
+        page::ticks_left(&mut canvas, frame, &layout.ticks[1], i % layout.columns == 0);
+        layout.names[i].draw(&mut canvas, frame);
+        shared.signs(&mut canvas, layer, frame);
+    }
+    axis_labels(&mut canvas, landscape, &layout);
+    layout.bar.draw(&mut canvas, fields, &shared.palette, layout.page);
+    Ok(canvas.finish(layout.page, &landscape.title))
+}
+
+/// The map that suits the values.
+fn colours(style: &Style) -> ColourMap {
+    match (style.difference.is_some(), style.colours.is_diverging()) {
+        (true, false) => ColourMap::RedBlue,
+        _ => style.colours,
+    }
+}
+
+/// The marks that occur on some panel.
+pub fn marks_of(landscape: &Landscape, fields: &Fields) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    if !inputs(landscape).is_empty() {
+        marks.push(Mark::Input);
+    }
+    if fields.layers.iter().any(|layer| layer.lowest.is_some()) {
+        marks.push(Mark::Lowest);
+    }
+    if fields.cost.iter().any(|cost| is_masked(*cost)) {
+        marks.push(Mark::Masked);
+    }
+    // A panel without any value says so itself.
+    let partly = |layer: &Layer| layer.note.is_none() && layer.values.iter().any(|value| value.is_nan());
+    if fields.layers.iter().any(partly) {
+        marks.push(Mark::Missing);
+    }
+    marks
+}
+
+/// Coordinates of the input structure, its images on the borders included; empty if it is outside.
+pub fn inputs(landscape: &Landscape) -> Vec<[f64; 2]> {
+    let images = |i: usize| {
+        let axis = landscape.axes.get(i);
+        axis.and_then(|axis| Some(axis.images(axis.reference?))).unwrap_or_default()
+    };
+    let (x, y) = (images(0), if landscape.axes.len() == 1 { vec![0.0] } else { images(1) });
+    y.iter().flat_map(|y| x.iter().map(|x| [*x, *y])).collect()
+}
+
+fn axis_labels(canvas: &mut Canvas, landscape: &Landscape, layout: &Layout) {
+    let block = &layout.block;
+    if let Some(axis) = landscape.axes.first() {
+        let at = [block.middle()[0], layout.label_below];
+        centred(canvas, Line::of_axis(&axis.label), at, TEXT, layout.page.0 - 2.0 * MARGIN);
+    }
+    if let Some(axis) = landscape.axes.get(1) {
+        let room = (MARGIN + layout.heading.height(), layout.page.1 - MARGIN);
+        upwards(canvas, Line::of_axis(&axis.label), [layout.label_left, block.middle()[1]], room);
+    }
+}
+
+/// What all panels have in common.
+struct Shared<'a> {
+    landscape: &'a Landscape,
+    fields: &'a Fields,
+    palette: Palette,
+    lines: bool,
+    mask: Region,
+}
+
+impl Shared<'_> {
+    /// The picture inside a frame.
+    fn panel(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) -> Result<(), PlotError> {
+        if layer.values.iter().any(|value| !value.is_nan()) {
+            self.bands(canvas, layer, frame)?;
+        }
+        if layer.note.is_none() && layer.values.iter().any(|value| value.is_nan()) {
+            let path = outline(&missing(&self.fields.grid, &layer.values)?, frame);
+            canvas.add(format_args!(
+                "<path class=\"missing\" d=\"{path}\" fill=\"#fff\" fill-rule=\"evenodd\"/>"
+            ));
+        }
+        marks::mask(canvas, &frame.rings(&self.mask));
+        Ok(())
+    }
+
+    /// Paints the region above each level over the one before: no seams, no bookkeeping of holes.
+    fn bands(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) -> Result<(), PlotError> {
+        let levels = &self.fields.levels;
+        let (low, high) = levels.range();
+        // Values far beyond the range are cut: linear interpolation towards the huge energies of overlapping
+        // atoms would put every level onto the last node before them, and the outlines into stairs.
+        let reach = high - low;
+        let values: Vec<f64> =
+            layer.values.iter().map(|value| value.clamp(low - reach, high + reach)).collect();
+        let steps: Vec<(f64, _)> =
+            levels.edges.iter().copied().zip(self.palette.bands.iter().chain([&self.palette.over])).collect();
+        let ground = if levels.under { self.palette.under } else { self.palette.bands[0] };
+        frame.fill(canvas, ground);
+        let first = usize::from(!levels.under);
+        let last = steps.len() - usize::from(!levels.over);
+        let edges: Vec<f64> = steps[first..last].iter().map(|step| step.0).collect();
+        let line =
+            if self.lines { " stroke=\"#000\" stroke-opacity=\".3\" stroke-width=\".25\"" } else { "" };
+        for (region, (_, colour)) in
+            contours(&self.fields.grid, &values, &edges)?.iter().zip(&steps[first..last])
+        {
+            let path = outline(region, frame);
+            if !path.is_empty() {
+                canvas
+                    .add(format_args!("<path d=\"{path}\" fill=\"{colour}\" fill-rule=\"evenodd\"{line}/>"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands over the frame: the note, the lowest point, the input structure.
+    fn signs(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) {
+        let inputs: Vec<[f64; 2]> = inputs(self.landscape).iter().map(|input| frame.place(*input)).collect();
+        if let Some(words) = &layer.note {
+            page::note(canvas, frame, words, &inputs);
+        }
+        if let Some([x, y]) = layer.lowest {
+            let (nx, ny) = self.fields.shape();
+            for y in both_ends(self.landscape, 1, y, ny) {
+                for x in both_ends(self.landscape, 0, x, nx) {
+                    marks::dot(canvas, frame.place([self.fields.grid.x[x], self.fields.grid.y[y]]), "#000");
+                }
+            }
+        }
+        for input in inputs {
+            marks::star(canvas, input, if frame.width < 120.0 { 4.0 } else { 4.6 });
+        }
+    }
+}
+
+/// Node `i` of `n` along an axis; the first and the last node of a periodic axis are the same.
+pub fn both_ends(landscape: &Landscape, axis: usize, i: usize, n: usize) -> Vec<usize> {
+    let periodic = landscape.axes.get(axis).is_some_and(|axis| axis.periodic);
+    if periodic && i.is_multiple_of(n - 1) { vec![0, n - 1] } else { vec![i] }
+}
+
+fn outline(region: &Region, frame: &Frame) -> Path {
+    let mut path = Path::default();
+    frame.rings(region).iter().for_each(|ring| path.ring(ring));
+    path
+}
