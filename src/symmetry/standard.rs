@@ -64,8 +64,19 @@ const SAME_ATOM: f64 = 5e-3;
 const ON_POSITION: f64 = 1e-5;
 
 impl Crystal {
-    /// Finds the symmetry of a structure to within `symprec` (Angstrom), and symmetrises it.
+    /// Finds the symmetry of a structure to within `symprec` (Angstrom), and symmetrises it, in the standard
+    /// Cartesian orientation.
     pub fn new(structure: &Structure, symprec: f64) -> Result<Crystal, SymmetryError> {
+        Self::find(structure, symprec, true)
+    }
+
+    /// As [`Crystal::new`], in the Cartesian orientation of the file: a model saved in float32 is invariant under
+    /// rotations to its rounding only.
+    pub fn in_place(structure: &Structure, symprec: f64) -> Result<Crystal, SymmetryError> {
+        Self::find(structure, symprec, false)
+    }
+
+    fn find(structure: &Structure, symprec: f64, rotate: bool) -> Result<Crystal, SymmetryError> {
         if !(symprec > 0.0 && symprec < 1.0) {
             return Err(SymmetryError::Tolerance(symprec));
         }
@@ -74,7 +85,7 @@ impl Crystal {
         let numbers = structure.species.iter().map(|e| e.number() as i32).collect();
         let cell =
             Cell::new(Lattice::new(structure.lattice.transpose()), structure.positions.clone(), numbers);
-        let dataset = MoyoDataset::new(&cell, symprec, AngleTolerance::Default, Setting::Spglib, true)
+        let dataset = MoyoDataset::new(&cell, symprec, AngleTolerance::Default, Setting::Spglib, rotate)
             .map_err(|e| not_found(e.to_string()))?;
         let group = SpaceGroup::from_hall_number(dataset.hall_number)
             .ok_or_else(|| not_found(format!("unknown Hall number {}", dataset.hall_number)))?;

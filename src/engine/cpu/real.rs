@@ -4,6 +4,9 @@
 pub trait Real: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
     /// `float32` or `float64`, as files and logs say.
     const NAME: &'static str;
+    /// Intervals of a radial table over the cutoff, so that its error stays below this precision's rounding
+    /// (`benches/results/accuracy.md`).
+    const TABLE_INTERVALS: usize;
     /// 1.
     const ONE: Self;
     /// 0.
@@ -22,9 +25,10 @@ pub trait Real: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 's
 }
 
 macro_rules! real {
-    ($type:ty, $name:literal) => {
+    ($type:ty, $name:literal, $intervals:literal) => {
         impl Real for $type {
             const NAME: &'static str = $name;
+            const TABLE_INTERVALS: usize = $intervals;
             const ONE: Self = 1.0;
             const ZERO: Self = 0.0;
 
@@ -56,8 +60,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, "float32");
-real!(f64, "float64");
+real!(f32, "float32", 1024);
+real!(f64, "float64", 2048);
 
 /// Rounds a slice.
 pub(crate) fn rounded<T: Real>(values: impl IntoIterator<Item = f64>) -> Vec<T> {

@@ -162,10 +162,8 @@ fn read_skip(
     Ok(match (block.residual, product.flag("use_sc")) {
         (true, true) => Skip::Residual(degrees.iter().enumerate().map(|(k, l)| (*l, maps(k))).collect()),
         (true, false) => Skip::None,
-        (false, true) => {
-            return Err(product.error("a self-connection after a non-residual block is not supported"));
-        }
-        (false, false) => Skip::Messages((0..degrees.len()).map(maps).collect()),
+        // Other blocks hand no self-connection on, whatever the product block would do with one.
+        (false, _) => Skip::Messages((0..degrees.len()).map(maps).collect()),
     })
 }
 

@@ -13,10 +13,6 @@ use crate::potential::mace::{
     Contraction, Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, Zbl, density,
 };
 
-/// Intervals of all tables over the cutoff: 6 milli-Angstrom for a cutoff of 6, which leaves errors below the
-/// rounding of float32 energies by orders of magnitude (`benches/results/accuracy.md`).
-const INTERVALS: usize = 1024;
-
 /// A model for one set of elements and one head. Weight matrices and tables have the channels padded to [`LANES`].
 pub(crate) struct Weights<T> {
     /// Elements that it can evaluate; other indices here are places in this list.
@@ -47,7 +43,6 @@ pub(crate) struct Weights<T> {
 
 /// Messages of a layer whose input features come from the layer before.
 pub(crate) struct LaterLayer<T> {
-    pub(crate) inputs: Vec<usize>,
     pub(crate) paths: Vec<Path>,
     /// One a degree of the inputs.
     pub(crate) up: Vec<Matrix<T>>,
@@ -139,7 +134,7 @@ impl Fold<'_> {
         }
         let cutoff = self.model.radial.cutoff;
         let build = |(key, (a, b)): (K, (usize, usize))| {
-            (key, Arc::new(Table::new(cutoff, INTERVALS, |r| functions(a, b, r))))
+            (key, Arc::new(Table::new(cutoff, T::TABLE_INTERVALS, |r| functions(a, b, r))))
         };
         let tables: HashMap<K, Arc<Table<T>>> = distinct.into_par_iter().map(build).collect();
         (0..count).map(|a| (0..count).map(|b| tables[&key(a, b)].clone()).collect()).collect()
@@ -201,7 +196,6 @@ impl Fold<'_> {
             Matrix::stacked(paths.map(matrix).collect())
         };
         LaterLayer {
-            inputs: layer.inputs.clone(),
             paths: layer.paths.clone(),
             up: layer.up.iter().map(|m| self.square(m)).collect(),
             tables: self.by_pair(
