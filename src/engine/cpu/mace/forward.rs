@@ -81,17 +81,37 @@ pub(super) fn energies<T: Real>(
     for t in 0..weights.layers.len() {
         block.normalise(workspace, t);
         if t == 0 {
-            arch.dispatch(|| block.first_messages(workspace));
+            arch.dispatch(Loop::FirstMessages(&block, workspace));
         } else {
             block.up(workspace, t);
-            arch.dispatch(|| block.apply_operators(workspace, t));
+            arch.dispatch(Loop::ApplyOperators(&block, workspace, t));
             block.linear(workspace, t);
         }
-        arch.dispatch(|| block.contract(workspace, t));
+        arch.dispatch(Loop::Contract(&block, workspace, t));
         block.update(workspace, t);
         block.readout(workspace, t);
     }
     (0..bundles.len()).map(|p| block.energy(workspace, p)).collect()
+}
+
+/// Loops that are compiled for every instruction set and dispatched at run time.
+enum Loop<'a, 'b, T> {
+    FirstMessages(&'a Block<'b, T>, &'a mut Workspace<T>),
+    ApplyOperators(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
+    Contract(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Loop<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        match self {
+            Loop::FirstMessages(block, workspace) => block.first_messages(workspace),
+            Loop::ApplyOperators(block, workspace, t) => block.apply_operators(workspace, t),
+            Loop::Contract(block, workspace, t) => block.contract(workspace, t),
+        }
+    }
 }
 
 struct Block<'a, T> {

@@ -1,6 +1,6 @@
 //! Pair operators: sums over the bonds of a pair of sites, at given axis values.
 
-use super::geometry::{Direction, Geometry};
+use super::geometry::{Direction, Geometry, Group};
 use super::weights::Weights;
 use crate::engine::cpu::{LANES, Real, lane};
 use crate::engine::{Bond, COINCIDENCE, Scene, Shell};
@@ -34,6 +34,29 @@ struct Scratch<T> {
     first_radial: Vec<T>,
     later_radial: Vec<Vec<T>>,
     densities: Vec<f64>,
+}
+
+/// The loop over a group's shells, compiled for every instruction set and dispatched at run time.
+struct Build<'a, 'b, T> {
+    operators: &'a Operators<'b, T>,
+    group: &'a Group,
+    s: &'a [f64],
+    bundle: &'a mut Bundle<T>,
+    scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Build<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for pair in &self.group.pairs {
+            for shell in &self.operators.active[*pair] {
+                let shell = &self.operators.scene.pairs[*pair].shells[*shell];
+                self.operators.add(*pair, shell, self.s, (self.bundle, self.scratch));
+            }
+        }
+    }
 }
 
 impl<'a, T: Real> Operators<'a, T> {
@@ -77,13 +100,7 @@ impl<'a, T: Real> Operators<'a, T> {
         let group = &self.geometry.groups[group];
         let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
         let mut scratch = self.scratch();
-        self.arch.dispatch(|| {
-            for pair in &group.pairs {
-                for shell in &self.active[*pair] {
-                    self.add(*pair, &self.scene.pairs[*pair].shells[*shell], s, (&mut bundle, &mut scratch));
-                }
-            }
-        });
+        self.arch.dispatch(Build { operators: self, group, s, bundle: &mut bundle, scratch: &mut scratch });
         bundle
     }
 
