@@ -6,4 +6,6 @@ pub mod equivariant;
 pub mod landscape;
 pub mod plot;
 pub mod potential;
+pub mod store;
 pub mod symmetry;
+pub mod work;

@@ -102,6 +102,13 @@ impl Potential {
         }
     }
 
+    /// Name of the architecture, as users know it.
+    pub fn architecture(&self) -> &'static str {
+        match &self.family {
+            Family::Mace(_) => "MACE",
+        }
+    }
+
     /// Names of its heads; energies differ from head to head.
     pub fn heads(&self) -> &[String] {
         match &self.family {

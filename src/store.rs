@@ -1,0 +1,57 @@
+//! The result file: one HDF5 file a campaign, created whole before the first tile and then only filled in place.
+//!
+//! ```text
+//! /                       Conventions, title, source, history, references
+//!   campaign              the campaign file, verbatim
+//!   runs                  one row a start
+//!   skipped               what could not be computed, and why
+//!   <structure>/          lattice, species, positions, orbits; label and space group as attributes
+//!     <landscape>/        one dimension scale an axis, distance_cost, minimum_distance
+//!       <model>/          energy, status, irreducible_index; tile_state, tile_seconds
+//! ```
+//!
+//! Datasets are contiguous and allocated at once, and raw data go to the file system unbuffered, so that a process
+//! may be killed at any moment: `tile_state` is written after the tile's values, and a tile whose state is done is
+//! stored.
+
+mod create;
+mod file;
+mod identity;
+mod read;
+mod runs;
+mod scales;
+pub mod schema;
+mod surface;
+
+pub use file::{Progress, ResultFile};
+pub use read::{AxisResult, LandscapeResult, ModelResult, Results};
+pub use runs::RunRecord;
+
+/// What went wrong with a result file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The library's words.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What happened and the way out.
+        reason: String,
+    },
+    /// The file holds another campaign.
+    #[error(
+        "{path} was made for something else: {difference}; give another output, or start over with --restart"
+    )]
+    Different {
+        /// The file.
+        path: String,
+        /// What differs.
+        difference: String,
+    },
+}
+
+impl StoreError {
+    fn new(path: &std::path::Path, reason: impl std::fmt::Display) -> StoreError {
+        StoreError::File { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}

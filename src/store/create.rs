@@ -1,0 +1,248 @@
+//! Writes a whole file, every dataset allocated and filled.
+
+use std::path::Path;
+
+use hdf5::plist::dataset_create::{AllocTime, FillTime, Layout};
+use hdf5::plist::file_access::FileAccessBuilder;
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
+
+use super::identity::{self, Identity};
+use super::schema::{self, Quantity};
+use super::{StoreError, runs, scales};
+use crate::engine::Status;
+use crate::symmetry::{COORDINATES, Protostructure};
+use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
+
+/// Text that goes into the top of the file.
+pub(super) struct Header<'a> {
+    pub(super) campaign: &'a str,
+    pub(super) source: &'a str,
+    pub(super) history: &'a str,
+}
+
+/// Data reach the file system as they are written: nothing waits in a buffer of the process.
+pub(super) fn unbuffered(access: &mut FileAccessBuilder) -> &mut FileAccessBuilder {
+    access.sieve_buf_size(0)
+}
+
+/// Creates the file under another name and moves it into place when it is complete.
+pub(super) fn create(path: &Path, header: &Header, work: &Work) -> Result<(), StoreError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = std::path::PathBuf::from(partial);
+    let written = write(&partial, header, work).map_err(|e| StoreError::new(path, explain(&e)));
+    if let Err(error) = written {
+        // Best effort: the message about the cause matters more than one about the leftover.
+        let _ = std::fs::remove_file(&partial);
+        return Err(error);
+    }
+    std::fs::rename(&partial, path)
+        .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})")))
+}
+
+/// What to tell the user about an error of the library.
+pub(super) fn explain(error: &hdf5::Error) -> String {
+    let text = error.to_string();
+    let hint = if text.contains("lock") {
+        "; another program has the file open, or the file system has no locks: export HDF5_USE_FILE_LOCKING=FALSE"
+    } else if text.contains("No space left") || text.contains("write failed") {
+        "; is the disk or the quota full?"
+    } else {
+        ""
+    };
+    format!("the file cannot be written or read ({text}){hint}")
+}
+
+fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
+    let file = FileBuilder::new().with_fapl(unbuffered).create(path)?;
+    scales::text_attribute(&file, "Conventions", "CF-1.11")?;
+    scales::text_attribute(&file, "title", "Symmetry-restricted potential energy surfaces")?;
+    scales::text_attribute(&file, "source", header.source)?;
+    scales::text_attribute(&file, "history", header.history)?;
+    scales::text_attribute(&file, "references", schema::REFERENCES)?;
+    let campaign = file.new_dataset::<VarLenUnicode>().create(schema::CAMPAIGN.name)?;
+    campaign.write_scalar(&text(header.campaign)?)?;
+    scales::describe(&campaign, &schema::CAMPAIGN)?;
+    runs::create(&file)?;
+    if !work.skipped.is_empty() {
+        let lines: Vec<String> = work.skipped.iter().map(|s| format!("{}: {}", s.what, s.why)).collect();
+        text_list(&file, &schema::SKIPPED, &lines)?;
+    }
+    for (place, structure) in work.structures.iter().enumerate() {
+        write_structure(&file, place, structure)?;
+    }
+    file.flush()?;
+    Ok(())
+}
+
+fn text(text: &str) -> hdf5::Result<VarLenUnicode> {
+    text.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e}")))
+}
+
+fn text_list(group: &Group, quantity: &Quantity, lines: &[String]) -> hdf5::Result<Dataset> {
+    let values = lines.iter().map(|l| text(l)).collect::<hdf5::Result<Vec<_>>>()?;
+    let dataset = group.new_dataset::<VarLenUnicode>().shape(values.len()).create(quantity.name)?;
+    dataset.write_raw(&values)?;
+    scales::describe(&dataset, quantity)?;
+    Ok(dataset)
+}
+
+fn identify(group: &Group, identity: &Identity) -> hdf5::Result<()> {
+    identity.iter().try_for_each(|(name, value)| scales::text_attribute(group, name, value))
+}
+
+/// A group that remembers its place among its siblings, which HDF5 sorts by name.
+fn ordered_group(parent: &Group, name: &str, place: usize) -> hdf5::Result<Group> {
+    let group = parent.create_group(name)?;
+    group.new_attr::<u32>().create(schema::ORDER)?.write_scalar(&(place as u32))?;
+    Ok(group)
+}
+
+fn write_structure(file: &File, place: usize, structure: &StructureWork) -> hdf5::Result<()> {
+    let crystal = &structure.crystal;
+    let group = ordered_group(file, &crystal.name, place)?;
+    let labels = Protostructure::of(crystal);
+    let canonical = labels.canonical_label().map_err(|e| e.to_string())?;
+    scales::text_attribute(&group, "protostructure", &canonical)?;
+    scales::text_attribute(&group, "protostructure_raw", &labels.raw_label())?;
+    scales::text_attribute(&group, "space_group", crystal.group.symbol)?;
+    scales::text_attribute(&group, "pearson", &crystal.pearson)?;
+    scales::text_attribute(&group, "structure_source", &structure.source)?;
+    identify(&group, &identity::of_structure(structure))?;
+    write_crystal(&group, structure)?;
+    structure.landscapes.iter().enumerate().try_for_each(|(i, l)| write_landscape(&group, i, l))
+}
+
+fn write_crystal(group: &Group, structure: &StructureWork) -> hdf5::Result<()> {
+    let crystal = &structure.crystal;
+    let vector = scales::counting_scale(group, "vector", 3)?;
+    let component = scales::counting_scale(group, "component", 3)?;
+    let atom = scales::counting_scale(group, "atom", crystal.atom_count())?;
+    let orbit = scales::counting_scale(group, "orbit_number", crystal.orbits.len())?;
+    // Columns in column order are the vectors as rows.
+    let lattice: Vec<f64> = crystal.lattice.iter().copied().collect();
+    numbers(group, &schema::LATTICE, &lattice, &[&vector, &component])?;
+    let elements: Vec<u32> = crystal.atoms().map(|(e, _)| e.number() as u32).collect();
+    numbers(group, &schema::ATOMIC_NUMBER, &elements, &[&atom])?;
+    let positions: Vec<f64> = crystal.atoms().flat_map(|(_, x)| [x.x, x.y, x.z]).collect();
+    numbers(group, &schema::POSITION, &positions, &[&atom, &component])?;
+    let wyckoff = |o: &crate::symmetry::Orbit| &crystal.group.wyckoff[o.position];
+    let of_atom = |(i, o): (usize, &crate::symmetry::Orbit)| vec![i as u32; wyckoff(o).multiplicity];
+    let orbits: Vec<u32> = crystal.orbits.iter().enumerate().flat_map(of_atom).collect();
+    numbers(group, &schema::ORBIT, &orbits, &[&atom])?;
+    let names: Vec<String> = crystal.orbits.iter().map(|o| o.name.clone()).collect();
+    let dataset = text_list(group, &schema::ORBIT_NAME, &names)?;
+    scales::attach(&dataset, &[&orbit])?;
+    let letters: Vec<String> = crystal.orbits.iter().map(|o| wyckoff(o).letter.to_string()).collect();
+    let dataset = text_list(group, &schema::ORBIT_LETTER, &letters)?;
+    scales::attach(&dataset, &[&orbit])?;
+    let multiplicities: Vec<u32> = crystal.orbits.iter().map(|o| wyckoff(o).multiplicity as u32).collect();
+    numbers(group, &schema::ORBIT_MULTIPLICITY, &multiplicities, &[&orbit])?;
+    let coordinates: Vec<f64> =
+        crystal.orbits.iter().flat_map(|o| o.coordinates.iter().copied().collect::<Vec<_>>()).collect();
+    numbers(group, &schema::ORBIT_COORDINATES, &coordinates, &[&orbit, &component])?;
+    Ok(())
+}
+
+/// A small dataset, written at once.
+fn numbers<T: H5Type>(
+    group: &Group,
+    quantity: &Quantity,
+    values: &[T],
+    dimensions: &[&Dataset],
+) -> hdf5::Result<Dataset> {
+    let shape: Vec<usize> = dimensions.iter().map(|d| d.size()).collect();
+    let dataset = group.new_dataset::<T>().shape(shape).create(quantity.name)?;
+    dataset.write_raw(values)?;
+    scales::describe(&dataset, quantity)?;
+    scales::attach(&dataset, dimensions)?;
+    Ok(dataset)
+}
+
+/// A dataset to be filled in later: contiguous, allocated and filled now.
+fn filled<T: H5Type + Copy + Into<hdf5::types::OwnedDynValue>>(
+    group: &Group,
+    quantity: &Quantity,
+    fill: T,
+    dimensions: &[&Dataset],
+) -> hdf5::Result<Dataset> {
+    let shape: Vec<usize> = dimensions.iter().map(|d| d.size()).collect();
+    let dataset = group
+        .new_dataset::<T>()
+        .layout(Layout::Contiguous)
+        .alloc_time(Some(AllocTime::Early))
+        .fill_time(FillTime::Alloc)
+        .fill_value(fill)
+        .shape(shape)
+        .create(quantity.name)?;
+    scales::describe(&dataset, quantity)?;
+    scales::attach(&dataset, dimensions)?;
+    Ok(dataset)
+}
+
+/// A float dataset whose open points are NaN.
+fn open_floats(group: &Group, quantity: &Quantity, dimensions: &[&Dataset]) -> hdf5::Result<Dataset> {
+    let dataset = filled(group, quantity, f64::NAN, dimensions)?;
+    dataset.new_attr::<f64>().create("_FillValue")?.write_scalar(&f64::NAN)?;
+    Ok(dataset)
+}
+
+fn write_landscape(structure: &Group, place: usize, work: &LandscapeWork) -> hdf5::Result<()> {
+    let landscape = &work.landscape;
+    let crystal = &landscape.crystal;
+    let group = ordered_group(structure, &work.name, place)?;
+    identify(&group, &identity::of_landscape(work))?;
+    let mut axes = Vec::new();
+    for (axis, reference) in landscape.axes.iter().zip(landscape.reference()) {
+        let name = axis.dof.name(crystal);
+        let dataset = group.new_dataset::<f64>().shape(axis.points).create(name.as_str())?;
+        dataset.write_raw(&axis.values())?;
+        let coordinate = COORDINATES[axis.dof.coordinate].to_string();
+        let orbit = crystal.describe_orbit(axis.dof.orbit);
+        scales::text_attribute(&dataset, "units", "1")?;
+        scales::text_attribute(&dataset, "long_name", &format!("{coordinate} of {orbit}"))?;
+        scales::text_attribute(&dataset, "orbit", &crystal.orbits[axis.dof.orbit].name)?;
+        scales::text_attribute(&dataset, "coordinate", &coordinate)?;
+        dataset.new_attr::<f64>().create("reference")?.write_scalar(&reference)?;
+        dataset.new_attr::<u8>().create("periodic")?.write_scalar(&u8::from(axis.is_periodic()))?;
+        scales::make_scale(&dataset, &name)?;
+        axes.push(dataset);
+    }
+    let axes: Vec<&Dataset> = axes.iter().collect();
+    open_floats(&group, &schema::DISTANCE_COST, &axes)?;
+    open_floats(&group, &schema::MINIMUM_DISTANCE, &axes)?;
+    write_thresholds(&group, work)?;
+    work.surfaces.iter().enumerate().try_for_each(|(i, s)| write_surface((&group, i), s, &axes))
+}
+
+fn write_thresholds(group: &Group, work: &LandscapeWork) -> hdf5::Result<()> {
+    let orbits = &work.landscape.crystal.orbits;
+    let orbit = scales::counting_scale(group, "orbit_a", orbits.len())?;
+    let other = scales::counting_scale(group, "orbit_b", orbits.len())?;
+    let pairs = orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a.element, b.element)));
+    let minima: Vec<f64> =
+        pairs.map(|(a, b)| work.landscape.thresholds.minimum(a, b).unwrap_or(f64::NAN)).collect();
+    numbers(group, &schema::MINIMUM_PAIR_DISTANCE, &minima, &[&orbit, &other])?;
+    Ok(())
+}
+
+fn write_surface((landscape, place): (&Group, usize), surface: &SurfaceWork, axes: &[&Dataset]) -> hdf5::Result<()> {
+    let model = &surface.model;
+    let group = ordered_group(landscape, &model.name, place)?;
+    identify(&group, &identity::of_surface(surface))?;
+    scales::text_attribute(&group, "weights_source", &model.potential.source)?;
+    scales::text_attribute(&group, "architecture", model.potential.architecture())?;
+    group.new_attr::<f64>().create("cutoff")?.write_scalar(&model.potential.cutoff())?;
+    scales::text_attribute(&group, "cutoff_units", "angstrom")?;
+    open_floats(&group, &schema::ENERGY, axes)?;
+    let status = filled(&group, &schema::STATUS, Status::Open as u8, axes)?;
+    let flags: Vec<(u8, &str)> = Status::ALL.iter().map(|(s, name)| (*s as u8, *name)).collect();
+    scales::describe_flag(&status, &flags)?;
+    numbers(&group, &schema::IRREDUCIBLE, &surface.irreducible.representative, axes)?;
+    let tile = scales::counting_scale(&group, "tile", surface.tiles.len())?;
+    let state = filled(&group, &schema::TILE_STATE, 0_u8, &[&tile])?;
+    scales::describe_flag(&state, &schema::TILE_STATES)?;
+    filled(&group, &schema::TILE_SECONDS, f64::NAN, &[&tile])?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Opening, resuming and filling a result file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use hdf5::{File, Group};
+
+use super::create::{Header, create, explain, unbuffered};
+use super::identity::{self, Identity};
+use super::surface::{Distances, SurfaceArrays};
+use super::{RunRecord, StoreError, runs, scales, schema};
+use crate::engine::PointResult;
+use crate::work::{SurfaceId, Work};
+
+/// How much of a surface is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// State of each tile, as [`schema::TILE_STATES`].
+    pub tile_states: Vec<u8>,
+}
+
+/// A result file open for writing; there is one writer at a time.
+pub struct ResultFile {
+    path: PathBuf,
+    file: File,
+    run: (usize, RunRecord),
+    /// Surfaces being filled, with the distances of their landscapes.
+    surfaces: HashMap<SurfaceId, SurfaceArrays>,
+    distances: HashMap<(usize, usize), Distances>,
+}
+
+impl ResultFile {
+    /// Opens the file to go on with it, if it was made for the same work; creates it otherwise. `restart` throws away
+    /// what an earlier file of s2dpes holds.
+    pub fn open(
+        path: &Path,
+        campaign: &str,
+        work: &Work,
+        run: RunRecord,
+        restart: bool,
+    ) -> Result<ResultFile, StoreError> {
+        hdf5::silence_errors(true);
+        let exists = path.exists();
+        if exists && (restart || !is_ours(path)) {
+            check_replaceable(path, restart)?;
+        }
+        if !exists || restart {
+            let history = format!("{} s2dpes run", run.started);
+            create(path, &Header { campaign, source: &run.version, history: &history }, work)?;
+        }
+        let fail = |e: hdf5::Error| StoreError::new(path, explain(&e));
+        let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;
+        compare(path, &file, work)?;
+        let place = runs::append(&file, &run).map_err(fail)?;
+        file.flush().map_err(fail)?;
+        Ok(ResultFile {
+            path: path.to_path_buf(),
+            file,
+            run: (place, run),
+            surfaces: HashMap::new(),
+            distances: HashMap::new(),
+        })
+    }
+
+    /// What is stored of a surface.
+    pub fn progress(&self, work: &Work, id: SurfaceId) -> Result<Progress, StoreError> {
+        let read = || self.group(work, id)?.dataset(schema::TILE_STATE.name)?.read_raw::<u8>();
+        let tile_states = read().map_err(|e| self.fail(&e))?;
+        Ok(Progress { tile_states })
+    }
+
+    /// Stores the results of a tile, which took some seconds.
+    pub fn write_tile(
+        &mut self,
+        work: &Work,
+        id: SurfaceId,
+        tile: usize,
+        (results, seconds): (&[PointResult], f64),
+    ) -> Result<(), StoreError> {
+        self.try_write(work, id, tile, (results, seconds)).map_err(|e| self.fail(&e))
+    }
+
+    fn try_write(
+        &mut self,
+        work: &Work,
+        id: SurfaceId,
+        tile: usize,
+        results: (&[PointResult], f64),
+    ) -> hdf5::Result<()> {
+        if !self.surfaces.contains_key(&id) {
+            let arrays = SurfaceArrays::open(&self.group(work, id)?, work.surface(id))?;
+            self.surfaces.insert(id, arrays);
+        }
+        let landscape = (id.structure, id.landscape);
+        if !self.distances.contains_key(&landscape) {
+            let path = format!("{}/{}", work.structures[id.structure].crystal.name, work.landscape(id).name);
+            self.distances.insert(landscape, Distances::open(&self.file.group(&path)?)?);
+        }
+        let (Some(arrays), Some(distances)) =
+            (self.surfaces.get_mut(&id), self.distances.get_mut(&landscape))
+        else {
+            return Ok(());
+        };
+        arrays.write(distances, work.surface(id), tile, results)
+    }
+
+    /// Marks tiles of a surface as failed.
+    pub fn fail_tiles(&mut self, work: &Work, id: SurfaceId, tiles: &[usize]) -> Result<(), StoreError> {
+        let mark = || {
+            let states = self.group(work, id)?.dataset(schema::TILE_STATE.name)?;
+            tiles.iter().try_for_each(|t| states.write_slice(&[schema::TILE_FAILED], *t..*t + 1))
+        };
+        mark().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
+    /// Frees the memory of a surface that is complete, and of its landscape's distances.
+    pub fn close_surface(&mut self, id: SurfaceId) {
+        self.surfaces.remove(&id);
+        self.distances.remove(&(id.structure, id.landscape));
+    }
+
+    /// Records how long this run has taken and makes sure that everything is in the file.
+    pub fn finish(&mut self, seconds: f64) -> Result<(), StoreError> {
+        self.run.1.seconds = seconds;
+        runs::update(&self.file, self.run.0, &self.run.1).map_err(|e| self.fail(&e))?;
+        self.file.flush().map_err(|e| self.fail(&e))
+    }
+
+    fn group(&self, work: &Work, id: SurfaceId) -> hdf5::Result<Group> {
+        self.file.group(&work.path(id))
+    }
+
+    fn fail(&self, error: &hdf5::Error) -> StoreError {
+        StoreError::new(&self.path, explain(error))
+    }
+}
+
+/// Whether a file is a result of s2dpes.
+fn is_ours(path: &Path) -> bool {
+    let source = File::open(path).and_then(|file| scales::read_text(&file, "source"));
+    source.is_ok_and(|s| s.starts_with("s2dpes"))
+}
+
+/// Refuses to overwrite what is not a result file.
+fn check_replaceable(path: &Path, restart: bool) -> Result<(), StoreError> {
+    if restart && is_ours(path) {
+        return Ok(());
+    }
+    Err(StoreError::new(
+        path,
+        "it exists and is no readable result of s2dpes; give another output or remove it",
+    ))
+}
+
+/// Refuses a file that was made for other work, naming the first difference.
+fn compare(path: &Path, file: &File, work: &Work) -> Result<(), StoreError> {
+    let different =
+        |difference: String| StoreError::Different { path: path.display().to_string(), difference };
+    let open = |name: &str| file.group(name).map_err(|_| different(format!("it has no {name}")));
+    let check = |name: &str, identity: Identity| {
+        let group = open(name)?;
+        for (key, wanted) in identity {
+            let found = scales::read_text(&group, key).unwrap_or_else(|_| "nothing".into());
+            if found != wanted {
+                return Err(different(format!("{key} of {name} is {wanted} now and {found} in the file")));
+            }
+        }
+        Ok(())
+    };
+    let mut expected = Vec::new();
+    for structure in &work.structures {
+        let name = &structure.crystal.name;
+        check(name, identity::of_structure(structure))?;
+        expected.push(name.clone());
+        for landscape in &structure.landscapes {
+            check(&format!("{name}/{}", landscape.name), identity::of_landscape(landscape))?;
+            for surface in &landscape.surfaces {
+                let path = format!("{name}/{}/{}", landscape.name, surface.model.name);
+                check(&path, identity::of_surface(surface))?;
+            }
+        }
+    }
+    let groups = file.groups().map_err(|e| StoreError::new(path, explain(&e)))?;
+    let extra = groups.iter().map(|g| g.name().trim_start_matches('/').to_string());
+    match extra.into_iter().find(|name| !expected.contains(name)) {
+        Some(name) => Err(different(format!("it also has the structure {name}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,171 @@
+//! Reading results back, also while a run is filling them in.
+
+use std::path::{Path, PathBuf};
+
+use hdf5::{File, FileBuilder, Group, Location};
+
+use super::create::explain;
+use super::{RunRecord, StoreError, runs, scales, schema};
+
+/// A result file open for reading.
+pub struct Results {
+    path: PathBuf,
+    file: File,
+}
+
+/// An axis of a stored landscape.
+#[derive(Clone, Debug)]
+pub struct AxisResult {
+    /// `W1.x`.
+    pub name: String,
+    /// `x of W1 (4c)`.
+    pub long_name: String,
+    /// Coordinates of the nodes.
+    pub values: Vec<f64>,
+    /// Coordinate of the input structure.
+    pub reference: f64,
+    /// Whether it spans a full period.
+    pub periodic: bool,
+}
+
+/// A model's surface.
+#[derive(Clone, Debug)]
+pub struct ModelResult {
+    /// Name of the model.
+    pub name: String,
+    /// eV per atom, row-major; NaN where there is none.
+    pub energy: Vec<f64>,
+    /// As [`crate::engine::Status`].
+    pub status: Vec<u8>,
+    /// As [`schema::TILE_STATES`].
+    pub tile_states: Vec<u8>,
+    /// Seconds that the stored tiles took.
+    pub seconds: f64,
+}
+
+/// A stored landscape.
+#[derive(Clone, Debug)]
+pub struct LandscapeResult {
+    /// Name of the structure.
+    pub structure: String,
+    /// Name of the landscape.
+    pub name: String,
+    /// Canonical protostructure label.
+    pub protostructure: String,
+    /// Slowest axis first.
+    pub axes: Vec<AxisResult>,
+    /// Angstrom, row-major.
+    pub distance_cost: Vec<f64>,
+    /// Angstrom, row-major.
+    pub minimum_distance: Vec<f64>,
+    /// In the order of the campaign file.
+    pub models: Vec<ModelResult>,
+}
+
+impl Results {
+    /// Opens a result file. Another process may be writing to it.
+    pub fn open(path: &Path) -> Result<Results, StoreError> {
+        hdf5::silence_errors(true);
+        let file = FileBuilder::new().with_fapl(|p| p.file_locking(false)).open(path);
+        let file = file.map_err(|e| StoreError::new(path, explain(&e)))?;
+        let source = scales::read_text(&file, "source").unwrap_or_default();
+        if !source.starts_with("s2dpes") {
+            return Err(StoreError::new(path, "it is no result of s2dpes"));
+        }
+        Ok(Results { path: path.to_path_buf(), file })
+    }
+
+    /// The campaign file that made it.
+    pub fn campaign(&self) -> Result<String, StoreError> {
+        let read = || self.file.dataset(schema::CAMPAIGN.name)?.read_scalar::<hdf5::types::VarLenUnicode>();
+        read().map(|t| t.to_string()).map_err(|e| self.fail(&e))
+    }
+
+    /// All starts so far.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        runs::read(&self.file).map_err(|e| self.fail(&e))
+    }
+
+    /// (structure, landscape) of every landscape.
+    pub fn landscapes(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let list = || {
+            let mut names = Vec::new();
+            for structure in in_order(&self.file)? {
+                for landscape in in_order(&structure)? {
+                    names.push((own_name(&structure), own_name(&landscape)));
+                }
+            }
+            Ok(names)
+        };
+        list().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
+    /// Everything about one landscape.
+    pub fn landscape(&self, structure: &str, name: &str) -> Result<LandscapeResult, StoreError> {
+        self.read_landscape(structure, name).map_err(|e| self.fail(&e))
+    }
+
+    fn read_landscape(&self, structure: &str, name: &str) -> hdf5::Result<LandscapeResult> {
+        let parent = self.file.group(structure)?;
+        let group = parent.group(name)?;
+        let axes = scales::read_text(&group, "axes")?;
+        let axes = axes.split("; ").filter_map(|a| a.split(' ').next()).map(|a| read_axis(&group, a));
+        Ok(LandscapeResult {
+            structure: structure.to_string(),
+            name: name.to_string(),
+            protostructure: scales::read_text(&parent, "protostructure")?,
+            axes: axes.collect::<hdf5::Result<Vec<_>>>()?,
+            distance_cost: group.dataset(schema::DISTANCE_COST.name)?.read_raw()?,
+            minimum_distance: group.dataset(schema::MINIMUM_DISTANCE.name)?.read_raw()?,
+            models: in_order(&group)?.iter().map(read_model).collect::<hdf5::Result<Vec<_>>>()?,
+        })
+    }
+
+    /// Elements of the structure's conventional cell, by atomic number.
+    pub fn atomic_numbers(&self, structure: &str) -> Result<Vec<u32>, StoreError> {
+        let read = || self.file.group(structure)?.dataset(schema::ATOMIC_NUMBER.name)?.read_raw::<u32>();
+        read().map_err(|e| self.fail(&e))
+    }
+
+    fn fail(&self, error: &hdf5::Error) -> StoreError {
+        StoreError::new(&self.path, explain(error))
+    }
+}
+
+/// The groups below a group, as the campaign file has them.
+fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
+    let mut groups = Vec::new();
+    for group in parent.groups()? {
+        groups.push((group.attr(schema::ORDER)?.read_scalar::<u32>()?, group));
+    }
+    groups.sort_by_key(|(order, _)| *order);
+    Ok(groups.into_iter().map(|(_, group)| group).collect())
+}
+
+fn own_name(group: &Group) -> String {
+    let path = group.name();
+    path.rsplit('/').next().unwrap_or(&path).to_string()
+}
+
+fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {
+    let dataset = group.dataset(name)?;
+    let location: &Location = &dataset;
+    Ok(AxisResult {
+        name: name.to_string(),
+        long_name: scales::read_text(location, "long_name")?,
+        values: dataset.read_raw()?,
+        reference: dataset.attr("reference")?.read_scalar()?,
+        periodic: dataset.attr("periodic")?.read_scalar::<u8>()? != 0,
+    })
+}
+
+fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
+    let seconds: Vec<f64> = group.dataset(schema::TILE_SECONDS.name)?.read_raw()?;
+    Ok(ModelResult {
+        name: own_name(group),
+        energy: group.dataset(schema::ENERGY.name)?.read_raw()?,
+        status: group.dataset(schema::STATUS.name)?.read_raw()?,
+        tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
+        seconds: seconds.iter().filter(|s| s.is_finite()).sum(),
+    })
+}

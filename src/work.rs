@@ -1,0 +1,159 @@
+//! What a campaign consists of: structures, their landscapes, and the surfaces that models have over them.
+
+use std::sync::Arc;
+
+use crate::crystal::Element;
+use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
+use crate::potential::{Invariance, Potential};
+use crate::symmetry::Crystal;
+
+/// Number format of an engine's arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// float32 with float64 where it is cheap and counts.
+    Single,
+    /// float64 throughout.
+    Double,
+}
+
+impl Precision {
+    /// `float32` or `float64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::Single => "float32",
+            Precision::Double => "float64",
+        }
+    }
+}
+
+/// A potential as a campaign uses it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The user's name for it, and that of its groups in the file.
+    pub name: String,
+    /// Weights.
+    pub potential: Arc<Potential>,
+    /// Index of the head.
+    pub head: usize,
+    /// Arithmetic.
+    pub precision: Precision,
+}
+
+/// A structure and its landscapes.
+#[derive(Clone, Debug)]
+pub struct StructureWork {
+    /// Symmetry and orbits.
+    pub crystal: Arc<Crystal>,
+    /// Where it was read from.
+    pub source: String,
+    /// At least one.
+    pub landscapes: Vec<LandscapeWork>,
+}
+
+/// A landscape and its surfaces.
+#[derive(Clone, Debug)]
+pub struct LandscapeWork {
+    /// Name of its group: the axes joined by `-` unless the user named it.
+    pub name: String,
+    /// Crystal, axes, grid.
+    pub landscape: Arc<Landscape>,
+    /// One a model that knows all its elements.
+    pub surfaces: Vec<SurfaceWork>,
+}
+
+/// A landscape for one model: the points that are evaluated, in tiles.
+#[derive(Clone, Debug)]
+pub struct SurfaceWork {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Which points count as the same.
+    pub equivalence: Equivalence,
+    /// Points to evaluate and where their results go.
+    pub irreducible: Arc<Irreducible>,
+    /// Nodes of the grid's blocks.
+    pub points_per_tile: usize,
+    /// Their irreducible points.
+    pub tiles: Vec<Tile>,
+}
+
+impl SurfaceWork {
+    /// Divides a landscape for a model; `relation` says how far points may be identified.
+    pub fn new(
+        landscape: &Landscape,
+        model: Arc<Model>,
+        relation: Option<Relation>,
+        points_per_tile: usize,
+    ) -> SurfaceWork {
+        let equivalence =
+            Equivalence { relation, proper_only: model.potential.invariance() == Invariance::Proper };
+        let irreducible = Arc::new(landscape.irreducible(equivalence));
+        let tiles = tiles(&landscape.grid, &irreducible, points_per_tile);
+        SurfaceWork { model, equivalence, irreducible, points_per_tile, tiles }
+    }
+}
+
+impl LandscapeWork {
+    /// Elements of its crystal, without repetition.
+    pub fn elements(&self) -> Vec<Element> {
+        let mut elements: Vec<Element> = self.landscape.crystal.orbits.iter().map(|o| o.element).collect();
+        elements.sort();
+        elements.dedup();
+        elements
+    }
+}
+
+/// Something that a campaign leaves out, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Skipped {
+    /// Structure, or structure and model.
+    pub what: String,
+    /// A sentence.
+    pub why: String,
+}
+
+/// All that a campaign computes.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
+    /// In the order of the campaign file.
+    pub structures: Vec<StructureWork>,
+    /// What it cannot compute.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Names one surface within a [`Work`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SurfaceId {
+    /// Index into [`Work::structures`].
+    pub structure: usize,
+    /// Index into its landscapes.
+    pub landscape: usize,
+    /// Index into its surfaces.
+    pub surface: usize,
+}
+
+impl Work {
+    /// All surfaces in order.
+    pub fn surfaces(&self) -> impl Iterator<Item = SurfaceId> + '_ {
+        self.structures.iter().enumerate().flat_map(|(structure, s)| {
+            s.landscapes.iter().enumerate().flat_map(move |(landscape, l)| {
+                (0..l.surfaces.len()).map(move |surface| SurfaceId { structure, landscape, surface })
+            })
+        })
+    }
+
+    /// The landscape of a surface.
+    pub fn landscape(&self, id: SurfaceId) -> &LandscapeWork {
+        &self.structures[id.structure].landscapes[id.landscape]
+    }
+
+    /// A surface.
+    pub fn surface(&self, id: SurfaceId) -> &SurfaceWork {
+        &self.landscape(id).surfaces[id.surface]
+    }
+
+    /// `W2N3/W1.x-W1.z/demo`: where a surface is in the file.
+    pub fn path(&self, id: SurfaceId) -> String {
+        let structure = &self.structures[id.structure].crystal.name;
+        format!("{structure}/{}/{}", self.landscape(id).name, self.surface(id).model.name)
+    }
+}
