@@ -18,7 +18,7 @@ pub use embedding::{EmbeddedAtom, Embedding};
 pub use grid::{Grid, Point};
 pub use irreducible::{Equivalence, Irreducible};
 pub use plane_map::{GridMap, Relation};
-pub use radii::{RadiiError, Thresholds};
+pub use radii::{DEFAULT_SCALE, RadiiError, Thresholds};
 pub use tile::{Tile, tiles};
 
 use crate::symmetry::{Crystal, NormalizerError};

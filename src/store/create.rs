@@ -227,7 +227,11 @@ fn write_thresholds(group: &Group, work: &LandscapeWork) -> hdf5::Result<()> {
     Ok(())
 }
 
-fn write_surface((landscape, place): (&Group, usize), surface: &SurfaceWork, axes: &[&Dataset]) -> hdf5::Result<()> {
+fn write_surface(
+    (landscape, place): (&Group, usize),
+    surface: &SurfaceWork,
+    axes: &[&Dataset],
+) -> hdf5::Result<()> {
     let model = &surface.model;
     let group = ordered_group(landscape, &model.name, place)?;
     identify(&group, &identity::of_surface(surface))?;

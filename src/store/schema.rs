@@ -72,4 +72,4 @@ pub const TILE_FAILED: u8 = 2;
 pub const ORDER: &str = "order";
 /// What to cite.
 pub const REFERENCES: &str = "A. S. Parackal, R. Armiento, F. Trybel: Symmetry-restricted energy landscapes as a \
-                              benchmark for machine learned interatomic potentials";
+                              benchmark for machine learned interatomic potentials, arXiv:2602.02237";
