@@ -1,10 +1,11 @@
 //! Structure file -> [`Structure`]: lattice, species and positions exactly as the file says.
 //!
-//! [`read_structures`] tells the format by the file's name and hands its text to one of two parsers
-//! (`poscar`, `extxyz`); what all of them must fulfil is checked in `check`.
+//! [`read_structures`] tells the format by the file's name and hands its text to one of three parsers
+//! (`cif`, `poscar`, `extxyz`); what all of them must fulfil is checked in `check`.
 
 mod cell;
 mod check;
+mod cif;
 mod elements;
 mod extxyz;
 mod poscar;

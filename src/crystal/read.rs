@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::{Structure, extxyz, poscar};
+use super::{Structure, cif, extxyz, poscar};
 
 /// Why a structure file was refused: the file, the line where one is to blame, and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum ReadError {
     },
     /// The file's name names no format.
     #[error(
-        "{}: the name does not tell the format; s2dpes reads VASP (POSCAR*, CONTCAR*, *.vasp, \
+        "{}: the name does not tell the format; s2dpes reads CIF (*.cif), VASP (POSCAR*, CONTCAR*, *.vasp, \
          *.poscar) and extended XYZ (*.xyz, *.extxyz): rename, unpack or convert the file",
         .path.display()
     )]
@@ -67,6 +67,7 @@ impl Complaint {
 
 #[derive(Clone, Copy)]
 enum Format {
+    Cif,
     Poscar,
     Extxyz,
 }
@@ -80,6 +81,7 @@ impl Format {
         let lower = name.to_ascii_lowercase();
         let extension = path.extension().map(lossy).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
+            "cif" => Some((Format::Cif, stem)),
             "xyz" | "extxyz" => Some((Format::Extxyz, stem)),
             "vasp" | "poscar" => Some((Format::Poscar, stem)),
             "gz" | "bz2" | "xz" | "zst" | "zip" => None,
@@ -92,9 +94,9 @@ impl Format {
 
 /// All structures of a file, in order.
 ///
-/// The name tells the format, whatever its case: `POSCAR*`, `CONTCAR*`, `*.vasp`, `*.poscar`;
+/// The name tells the format, whatever its case: `*.cif`; `POSCAR*`, `CONTCAR*`, `*.vasp`, `*.poscar`;
 /// `*.xyz`, `*.extxyz`. A structure is called after its file's stem; where there are several, a dash and
-/// the frame's number from 0 follow. The list is never empty.
+/// the CIF block's name or the frame's number from 0 follow. The list is never empty.
 pub fn read_structures(path: &Path) -> Result<Vec<Structure>, ReadError> {
     if Format::of(path).is_none() {
         return Err(ReadError::UnknownFormat { path: path.to_path_buf() });
@@ -109,6 +111,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Structure>, ReadError> {
         Format::of(path).ok_or_else(|| ReadError::UnknownFormat { path: path.to_path_buf() })?;
     let text = plain(bytes);
     match format {
+        Format::Cif => cif::parse(&text, &name),
         Format::Poscar => poscar::parse(&text, &name).map(|structure| vec![structure]),
         Format::Extxyz => extxyz::parse(&text, &name),
     }
