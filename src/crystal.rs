@@ -1,7 +1,17 @@
 //! Structure file -> [`Structure`]: lattice, species and positions exactly as the file says.
+//!
+//! [`read_structures`] tells the format by the file's name and hands its text to one of three parsers
+//! (`cif`, `poscar`, `extxyz`); what all of them must fulfil is checked in `check`.
 
 mod cell;
+mod check;
+mod cif;
 mod elements;
+mod extxyz;
+mod poscar;
+mod read;
 
 pub use cell::Structure;
 pub use elements::Element;
+pub use extxyz::to_extxyz;
+pub use read::{ReadError, read_structure, read_structures};

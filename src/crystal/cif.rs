@@ -1,0 +1,126 @@
+//! CIF, from characters to atoms: `tokens` -> `block` -> `operations` (`space_group`) and `sites` -> `expand`.
+
+mod block;
+mod expand;
+mod formula;
+mod operations;
+mod sites;
+mod space_group;
+mod tokens;
+
+use nalgebra::Matrix3;
+
+use super::read::{Complaint, shown};
+use super::{Structure, check};
+use block::Block;
+use formula::Formula;
+
+/// The structures of all data blocks that hold atoms.
+///
+/// The lattice is right-handed, with a along x and b in the xy plane. A site's first atom stands where the
+/// file puts it, moved onto the special position it rounds (see `expand`); its images lie in the cell.
+pub(super) fn parse(text: &str, stem: &str) -> Result<Vec<Structure>, Complaint> {
+    let blocks = block::blocks(&tokens::tokens(text)?);
+    let crystals: Vec<&Block> = blocks.iter().filter(|block| sites::has_sites(block)).collect();
+    if crystals.is_empty() {
+        let way_out = match blocks.iter().any(|block| block.table("_atom_site_cartn_x").is_some()) {
+            true => "it has Cartesian ones only: convert them to _atom_site_fract_x, _y and _z",
+            false => "give _atom_site_fract_x, _y and _z of each atom",
+        };
+        return Err(Complaint::whole(format!("holds no fractional atom positions; {way_out}")));
+    }
+    let names = names(&crystals, stem);
+    crystals.iter().zip(names).map(|(block, name)| crystal(block, name)).collect()
+}
+
+/// The stem alone for one block, else stem-block; the block's number from 1 follows where its name does not
+/// tell it from the others.
+fn names(blocks: &[&Block], stem: &str) -> Vec<String> {
+    let twice = |name: &str| blocks.iter().filter(|block| block.name == name).count() > 1;
+    let numbered = blocks.iter().enumerate();
+    numbered
+        .map(|(i, block)| {
+            // The name may become part of a path.
+            let name = block.name.replace(['/', '\\'], "_");
+            match block.name {
+                _ if blocks.len() == 1 => stem.to_string(),
+                "" => format!("{stem}-{}", i + 1),
+                _ if twice(block.name) => format!("{stem}-{name}-{}", i + 1),
+                _ => format!("{stem}-{name}"),
+            }
+        })
+        .collect()
+}
+
+/// The whole unit cell of one data block. The log warns of atoms that differ from the stated formula:
+/// hydrogens that were never located are the usual reason.
+fn crystal(block: &Block, name: String) -> Result<Structure, Complaint> {
+    let lattice = lattice(block)?;
+    let operations = operations::operations(block, &lattice, &name)?;
+    let stated = block.value("_chemical_formula_sum");
+    let formula = stated.and_then(|token| Formula::read(token.text));
+    let sites = sites::sites(block, formula.as_ref(), &name)?;
+    let (species, positions) = expand::expand(&sites, &operations, &lattice)?;
+    let structure = check::structure(name, lattice, species, positions);
+    let structure = structure.map_err(|text| Complaint::at(block.line, text))?;
+    if let (Some(formula), Some(stated)) = (formula, stated)
+        && !formula.is_of(&structure.species)
+    {
+        let (name, atoms, stated) = (&structure.name, structure.formula(), shown(stated.text));
+        log::warn!(
+            "{name}: the atoms of the cell make {atoms}, the stated formula is {stated}; is an atom missing?"
+        );
+    }
+    Ok(structure)
+}
+
+/// Lattice vectors as columns in Angstrom from lengths and angles: a along x, b in the xy plane.
+fn lattice(block: &Block) -> Result<Matrix3<f64>, Complaint> {
+    let mut parameters = [0.0; 6];
+    let tags = ["length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"];
+    let mut line = block.line;
+    for (parameter, name) in parameters.iter_mut().zip(tags) {
+        let tag = format!("_cell_{name}");
+        let token = block.value(&tag).ok_or_else(|| {
+            Complaint::at(block.line, format!("data block {} has no {tag}; add it", shown(block.name)))
+        })?;
+        line = token.line;
+        *parameter = sites::number(token.text).filter(|x| *x > 0.0).ok_or_else(|| {
+            Complaint::at(line, format!("{tag} must be a positive number, not {}", shown(token.text)))
+        })?;
+    }
+    let [a, b, c, alpha, beta, gamma] = parameters;
+    let unclosed = || {
+        let text = format!("angles {alpha}, {beta} and {gamma} do not close a cell; correct them");
+        Complaint::at(line, text)
+    };
+    if [alpha, beta, gamma].iter().any(|angle| *angle >= 180.0) {
+        return Err(unclosed());
+    }
+    let (cos_alpha, cos_beta, cos_gamma) = (cosine(alpha), cosine(beta), cosine(gamma));
+    let sin_gamma = (1.0 - cos_gamma * cos_gamma).sqrt();
+    let y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma;
+    let z_squared = 1.0 - cos_beta * cos_beta - y * y;
+    if z_squared.is_nan() || z_squared <= 0.0 {
+        return Err(unclosed());
+    }
+    let z = z_squared.sqrt();
+    #[rustfmt::skip]
+    let lattice = Matrix3::new(
+        a,   b * cos_gamma, c * cos_beta,
+        0.0, b * sin_gamma, c * y,
+        0.0, 0.0,           c * z,
+    );
+    check::lattice(&lattice).map_err(|text| Complaint::at(line, text))?;
+    Ok(lattice)
+}
+
+/// Cosine of an angle in degrees, exact where crystals need it to be.
+fn cosine(degrees: f64) -> f64 {
+    match degrees {
+        60.0 => 0.5,
+        90.0 => 0.0,
+        120.0 => -0.5,
+        _ => degrees.to_radians().cos(),
+    }
+}

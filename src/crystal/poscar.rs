@@ -1,0 +1,230 @@
+//! POSCAR and CONTCAR of VASP, with the line of element symbols (VASP 5) or without it (VASP 4).
+
+use nalgebra::{Matrix3, Vector3};
+
+use super::read::{Complaint, real, shown};
+use super::{Element, Structure, check};
+
+/// The structure of a POSCAR's text; whatever follows the last position (velocities) is ignored.
+pub(super) fn parse(text: &str, name: &str) -> Result<Structure, Complaint> {
+    let mut lines = Lines { rest: text.lines(), number: 0 };
+    let comment = lines.next("the comment")?;
+    let (lattice, scale) = read_cell(&mut lines)?;
+    let (symbols, counts) = read_species(&mut lines)?;
+    let mode = Mode::read(&mut lines)?;
+    let sites = read_sites(&mut lines, counts.iter().sum(), &mode)?;
+    let symbols = match symbols {
+        Some(symbols) => symbols,
+        None => infer_symbols(comment, &counts, &sites)?,
+    };
+    let species = symbols.iter().zip(&counts).flat_map(|(element, n)| vec![*element; *n]).collect();
+    let to_fractional = match mode.cartesian {
+        // The lattice has passed its check: it has an inverse.
+        true => lattice.try_inverse().unwrap_or_default() * Matrix3::from_diagonal(&scale),
+        false => Matrix3::identity(),
+    };
+    let positions = sites.iter().map(|site| to_fractional * site.coordinates).collect();
+    check::structure(name.to_string(), lattice, species, positions).map_err(Complaint::whole)
+}
+
+/// The lines of the file one after the other; blank lines count, as for VASP.
+struct Lines<'a> {
+    rest: std::str::Lines<'a>,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn next(&mut self, wanted: &str) -> Result<&'a str, Complaint> {
+        self.number += 1;
+        match self.rest.next() {
+            Some(line) => Ok(line),
+            None => Err(self.blame(format!("the file ends before {wanted}; give the complete file"))),
+        }
+    }
+
+    /// A complaint about the line read last.
+    fn blame(&self, text: impl Into<String>) -> Complaint {
+        Complaint::at(self.number, text)
+    }
+}
+
+/// Lattice vectors as columns in Angstrom, and the factors that scale x, y and z of Cartesian positions.
+fn read_cell(lines: &mut Lines) -> Result<(Matrix3<f64>, Vector3<f64>), Complaint> {
+    let scale_line = lines.next("the scale factor")?;
+    let scale_number = lines.number;
+    let mut unscaled = Matrix3::zeros();
+    for (column, vector) in ["first", "second", "third"].into_iter().enumerate() {
+        let line = lines.next(&format!("the {vector} lattice vector"))?;
+        let components = leading_vector(line).ok_or_else(|| {
+            lines.blame(format!("the {vector} lattice vector needs three numbers, not {}", shown(line)))
+        })?;
+        unscaled.set_column(column, &components);
+    }
+    let factors: Vec<f64> = scale_line.split_whitespace().map_while(real).take(3).collect();
+    let scale = match factors[..] {
+        [factor] if factor > 0.0 => Vector3::repeat(factor),
+        // A negative factor is minus the volume of the cell in cubic Angstrom.
+        [volume] if volume < 0.0 => Vector3::repeat((-volume / unscaled.determinant().abs()).cbrt()),
+        [x, y, z] if x > 0.0 && y > 0.0 && z > 0.0 => Vector3::new(x, y, z),
+        _ => {
+            let line = shown(scale_line);
+            return Err(Complaint::at(
+                scale_number,
+                format!("the scale must be one factor, minus a volume or three positive factors, not {line}"),
+            ));
+        }
+    };
+    let lattice = Matrix3::from_diagonal(&scale) * unscaled;
+    check::lattice(&lattice).map_err(|text| lines.blame(text))?;
+    Ok((lattice, scale))
+}
+
+/// Elements (VASP 5 names them, VASP 4 does not) and atom counts of the blocks of positions.
+fn read_species(lines: &mut Lines) -> Result<(Option<Vec<Element>>, Vec<usize>), Complaint> {
+    let mut line = lines.next("the element symbols or atom counts")?;
+    let mut symbols = Vec::new();
+    // Long lists go on in further lines.
+    while read_counts(line).is_empty() {
+        let before = symbols.len();
+        for token in line.split_whitespace().take_while(|token| !token.starts_with(['!', '#'])) {
+            // VASP 6 appends the potential and its hash: `W_pv`, `Ti_sv/2bc3`.
+            let symbol = token.split(['_', '/']).next().unwrap_or(token);
+            symbols.push(Element::from_symbol(symbol).ok_or_else(|| {
+                lines.blame(format!(
+                    "{} is no element; write one symbol for each block of atoms",
+                    shown(token)
+                ))
+            })?);
+        }
+        if symbols.len() == before {
+            return Err(
+                lines.blame("the line holds neither element symbols nor atom counts; write them there")
+            );
+        }
+        line = lines.next("the atom counts")?;
+    }
+    let mut counts = read_counts(line);
+    while counts.len() < symbols.len() {
+        let more = read_counts(lines.next("the last atom count")?);
+        if more.is_empty() {
+            break;
+        }
+        counts.extend(more);
+    }
+    if !symbols.is_empty() && symbols.len() != counts.len() {
+        let (names, numbers) = (symbols.len(), counts.len());
+        return Err(lines.blame(format!(
+            "{numbers} atom counts follow {names} element symbols; write one count for each symbol"
+        )));
+    }
+    if counts.contains(&0) {
+        return Err(lines.blame("an atom count is 0; delete it and its element symbol"));
+    }
+    let atoms = counts.iter().fold(0, |sum: usize, n| sum.saturating_add(*n));
+    check::atom_count(atoms).map_err(|text| lines.blame(text))?;
+    Ok((Some(symbols).filter(|symbols| !symbols.is_empty()), counts))
+}
+
+/// The whole numbers a line starts with.
+fn read_counts(line: &str) -> Vec<usize> {
+    line.split_whitespace().map_while(count).collect()
+}
+
+/// A whole number, the largest possible for one with too many digits.
+fn count(token: &str) -> Option<usize> {
+    let whole = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
+    whole.then(|| token.parse().unwrap_or(usize::MAX))
+}
+
+/// How the lines of positions are written.
+struct Mode {
+    /// Three flags follow the coordinates.
+    selective: bool,
+    /// Coordinates are Cartesian, in units of the scale factor; else fractional.
+    cartesian: bool,
+}
+
+impl Mode {
+    fn read(lines: &mut Lines) -> Result<Mode, Complaint> {
+        // VASP looks at the first letter only.
+        let initial = |line: &str| line.trim_start().chars().next().map(|c| c.to_ascii_lowercase());
+        let mut line = lines.next("`Direct` or `Cartesian`")?;
+        let selective = initial(line) == Some('s');
+        if selective {
+            line = lines.next("`Direct` or `Cartesian`")?;
+        }
+        match initial(line) {
+            Some('d') => Ok(Mode { selective, cartesian: false }),
+            Some('c' | 'k') => Ok(Mode { selective, cartesian: true }),
+            _ => Err(lines.blame(format!(
+                "{} stands where `Direct` or `Cartesian` must; write the one that holds",
+                shown(line)
+            ))),
+        }
+    }
+}
+
+/// One line of positions.
+struct Site {
+    coordinates: Vector3<f64>,
+    /// The element named after the coordinates, where one is.
+    element: Option<Element>,
+}
+
+fn read_sites(lines: &mut Lines, atoms: usize, mode: &Mode) -> Result<Vec<Site>, Complaint> {
+    let mut sites = Vec::with_capacity(atoms);
+    for atom in 1..=atoms {
+        let line = lines.next(&format!("the position of atom {atom} of {atoms}"))?;
+        let coordinates = leading_vector(line).ok_or_else(|| {
+            lines.blame(format!("atom {atom} of {atoms} needs three coordinates, not {}", shown(line)))
+        })?;
+        // Where there are flags, an F is one of them and not fluorine.
+        let mut rest = line.split_whitespace().skip(if mode.selective { 6 } else { 3 });
+        let name =
+            rest.find_map(|token| Some(token.trim_start_matches(['!', '#'])).filter(|t| !t.is_empty()));
+        let element = name.and_then(symbol_and_count).map(|(element, _)| element);
+        sites.push(Site { coordinates, element });
+    }
+    Ok(sites)
+}
+
+/// The three finite numbers a line starts with.
+fn leading_vector(line: &str) -> Option<Vector3<f64>> {
+    let mut numbers = line.split_whitespace().map(real);
+    Some(Vector3::new(numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+/// Elements of a VASP 4 file: those named after the positions, else those its comment starts with.
+fn infer_symbols(comment: &str, counts: &[usize], sites: &[Site]) -> Result<Vec<Element>, Complaint> {
+    let mut rest = sites;
+    let mut named = Vec::new();
+    for n in counts {
+        let (block, after) = rest.split_at(*n);
+        // A block has an element if each of its lines names the same one.
+        named.extend(block[0].element.filter(|first| block.iter().all(|site| site.element == Some(*first))));
+        rest = after;
+    }
+    if named.len() == counts.len() {
+        return Ok(named);
+    }
+    let words: Vec<_> = comment.split_whitespace().map(symbol_and_count).collect();
+    let leading: Vec<_> = words.iter().map_while(|word| *word).collect();
+    // An element further on makes prose of the comment: `H in Al` is not a list for one block.
+    let is_list = leading.len() == counts.len() && words.iter().flatten().count() == counts.len();
+    if is_list && leading.iter().zip(counts).all(|((_, said), n)| said.is_none_or(|said| said == *n)) {
+        return Ok(leading.iter().map(|(element, _)| *element).collect());
+    }
+    Err(Complaint::at(
+        6,
+        format!(
+            "the {} atom counts come without elements; insert a line with one symbol for each before them",
+            counts.len()
+        ),
+    ))
+}
+
+/// A word such as `W` or `W8`.
+fn symbol_and_count(word: &str) -> Option<(Element, Option<usize>)> {
+    let symbol = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    Some((Element::from_symbol(symbol)?, count(&word[symbol.len()..])))
+}
