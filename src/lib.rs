@@ -1,5 +1,6 @@
 //! s2dpes
 
+pub mod campaign;
 pub mod config;
 pub mod crystal;
 pub mod engine;

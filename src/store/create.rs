@@ -203,6 +203,12 @@ fn write_landscape(structure: &Group, place: usize, work: &LandscapeWork) -> hdf
         scales::text_attribute(&dataset, "units", "1")?;
         scales::text_attribute(&dataset, "long_name", &format!("{coordinate} of {orbit}"))?;
         scales::text_attribute(&dataset, "orbit", &crystal.orbits[axis.dof.orbit].name)?;
+        let position = &crystal.group.wyckoff[crystal.orbits[axis.dof.orbit].position];
+        scales::text_attribute(
+            &dataset,
+            "wyckoff",
+            &format!("{}{}", position.multiplicity, position.letter),
+        )?;
         scales::text_attribute(&dataset, "coordinate", &coordinate)?;
         dataset.new_attr::<f64>().create("reference")?.write_scalar(&reference)?;
         dataset.new_attr::<u8>().create("periodic")?.write_scalar(&u8::from(axis.is_periodic()))?;
@@ -240,6 +246,7 @@ fn write_surface(
     group.new_attr::<f64>().create("cutoff")?.write_scalar(&model.potential.cutoff())?;
     scales::text_attribute(&group, "cutoff_units", "angstrom")?;
     open_floats(&group, &schema::ENERGY, axes)?;
+    open_floats(&group, &schema::REFERENCE_ENERGY, &[])?;
     let status = filled(&group, &schema::STATUS, Status::Open as u8, axes)?;
     let flags: Vec<(u8, &str)> = Status::ALL.iter().map(|(s, name)| (*s as u8, *name)).collect();
     scales::describe_flag(&status, &flags)?;

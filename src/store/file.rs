@@ -104,6 +104,12 @@ impl ResultFile {
         arrays.write(distances, work.surface(id), tile, results)
     }
 
+    /// Stores the energy of the input structure, in eV per atom.
+    pub fn write_reference(&mut self, work: &Work, id: SurfaceId, energy: f64) -> Result<(), StoreError> {
+        let write = || self.group(work, id)?.dataset(schema::REFERENCE_ENERGY.name)?.write_scalar(&energy);
+        write().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
     /// Marks tiles of a surface as failed.
     pub fn fail_tiles(&mut self, work: &Work, id: SurfaceId, tiles: &[usize]) -> Result<(), StoreError> {
         let mark = || {

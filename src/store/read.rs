@@ -18,8 +18,12 @@ pub struct Results {
 pub struct AxisResult {
     /// `W1.x`.
     pub name: String,
-    /// `x of W1 (4c)`.
-    pub long_name: String,
+    /// `x`, `y` or `z`.
+    pub coordinate: String,
+    /// `W1`.
+    pub orbit: String,
+    /// `4c`.
+    pub wyckoff: String,
     /// Coordinates of the nodes.
     pub values: Vec<f64>,
     /// Coordinate of the input structure.
@@ -35,6 +39,8 @@ pub struct ModelResult {
     pub name: String,
     /// eV per atom, row-major; NaN where there is none.
     pub energy: Vec<f64>,
+    /// Energy of the input structure, eV per atom; NaN if it is not known.
+    pub reference_energy: f64,
     /// As [`crate::engine::Status`].
     pub status: Vec<u8>,
     /// As [`schema::TILE_STATES`].
@@ -152,7 +158,9 @@ fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {
     let location: &Location = &dataset;
     Ok(AxisResult {
         name: name.to_string(),
-        long_name: scales::read_text(location, "long_name")?,
+        coordinate: scales::read_text(location, "coordinate")?,
+        orbit: scales::read_text(location, "orbit")?,
+        wyckoff: scales::read_text(location, "wyckoff")?,
         values: dataset.read_raw()?,
         reference: dataset.attr("reference")?.read_scalar()?,
         periodic: dataset.attr("periodic")?.read_scalar::<u8>()? != 0,
@@ -164,6 +172,7 @@ fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
     Ok(ModelResult {
         name: own_name(group),
         energy: group.dataset(schema::ENERGY.name)?.read_raw()?,
+        reference_energy: group.dataset(schema::REFERENCE_ENERGY.name)?.read_scalar()?,
         status: group.dataset(schema::STATUS.name)?.read_raw()?,
         tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
         seconds: seconds.iter().filter(|s| s.is_finite()).sum(),

@@ -17,6 +17,9 @@ const fn quantity(name: &'static str, units: &'static str, long_name: &'static s
 
 /// `[axis 0][axis 1]...` of each model.
 pub const ENERGY: Quantity = quantity("energy", "eV", "potential energy per atom");
+/// Scalar of each model.
+pub const REFERENCE_ENERGY: Quantity =
+    quantity("reference_energy", "eV", "potential energy per atom of the input structure");
 /// `[axis 0][axis 1]...` of each model.
 pub const STATUS: Quantity = quantity("status", "1", "what became of the point");
 /// `[axis 0][axis 1]...` of each model.

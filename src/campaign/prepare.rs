@@ -1,0 +1,216 @@
+//! Reads structures and models, and lays out all surfaces. What cannot be done is collected, not fatal.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, OrbitRule, StructureSpec};
+use crate::crystal::{Structure, read_structures};
+use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
+use crate::potential::{ModelError, Potential};
+use crate::symmetry::{COORDINATES, Crystal};
+use crate::work::{LandscapeWork, Model, Skipped, StructureWork, SurfaceWork, Work};
+
+/// Nothing can be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A model file.
+    #[error("model `{name}`: {error}")]
+    Model {
+        /// The user's name for it.
+        name: String,
+        /// What is wrong with it.
+        error: ModelError,
+    },
+    /// Two structures want the same group.
+    #[error("two structures are called `{0}` ({1} and {2}); give one of them another name = \"...\"")]
+    SameName(String, String, String),
+    /// No structure could be used.
+    #[error("no structure of the campaign can be used:\n{0}")]
+    Nothing(String),
+}
+
+/// Reads everything that a campaign names.
+pub fn prepare(campaign: &Campaign) -> Result<Work, PrepareError> {
+    let models = load_models(&campaign.models)?;
+    let mut work = Work::default();
+    for spec in &campaign.structures {
+        for file in &spec.files {
+            let read = read_structures(file).map_err(|e| e.to_string());
+            let structures = match (read, &spec.name) {
+                (Ok(mut structures), Some(name)) if structures.len() == 1 => {
+                    structures[0].name = name.clone();
+                    structures
+                }
+                (Ok(structures), None) => structures,
+                (Ok(structures), Some(name)) => {
+                    let why = format!(
+                        "{} holds {} structures, which cannot all be called `{name}`; leave `name` out",
+                        file.display(),
+                        structures.len()
+                    );
+                    work.skipped.push(Skipped { what: name.clone(), why });
+                    continue;
+                }
+                (Err(why), name) => {
+                    let what = name.clone().unwrap_or_else(|| file.display().to_string());
+                    work.skipped.push(Skipped { what, why });
+                    continue;
+                }
+            };
+            for structure in structures {
+                add_structure(&mut work, &structure, file, spec, (campaign, &models))?;
+            }
+        }
+    }
+    if work.structures.is_empty() {
+        let reasons: Vec<String> = work.skipped.iter().map(|s| format!("  {}: {}", s.what, s.why)).collect();
+        return Err(PrepareError::Nothing(reasons.join("\n")));
+    }
+    Ok(work)
+}
+
+/// Loads every model; files that several models share are read once.
+fn load_models(specs: &[ModelSpec]) -> Result<Vec<Arc<Model>>, PrepareError> {
+    let mut loaded: HashMap<&str, Arc<Potential>> = HashMap::new();
+    let mut models = Vec::new();
+    for spec in specs {
+        let error = |error: ModelError| PrepareError::Model { name: spec.name.clone(), error };
+        let potential = match loaded.get(spec.source.as_str()) {
+            Some(potential) => potential.clone(),
+            None => {
+                let potential = Arc::new(Potential::load(&spec.source).map_err(error)?);
+                loaded.insert(&spec.source, potential.clone());
+                potential
+            }
+        };
+        let head = potential.head(spec.head.as_deref()).map_err(error)?;
+        models.push(Arc::new(Model { name: spec.name.clone(), potential, head, precision: spec.precision }));
+    }
+    Ok(models)
+}
+
+fn add_structure(
+    work: &mut Work,
+    structure: &Structure,
+    file: &Path,
+    spec: &StructureSpec,
+    (campaign, models): (&Campaign, &[Arc<Model>]),
+) -> Result<(), PrepareError> {
+    let name = &structure.name;
+    if let Some(other) = work.structures.iter().find(|s| s.crystal.name == *name) {
+        let (name, file) = (name.clone(), file.display().to_string());
+        return Err(PrepareError::SameName(name, other.source.clone(), file));
+    }
+    let mut skip = |what: String, why: String| work.skipped.push(Skipped { what, why });
+    let crystal = match Crystal::new(structure, spec.symprec) {
+        Ok(crystal) => Arc::new(crystal),
+        Err(error) => {
+            skip(name.clone(), error.to_string());
+            return Ok(());
+        }
+    };
+    let mut landscapes: Vec<LandscapeWork> = Vec::new();
+    for landscape_spec in &spec.landscapes {
+        let landscape = match landscape(&crystal, landscape_spec, campaign) {
+            Ok(landscape) => landscape,
+            Err(why) => {
+                skip(name.clone(), why);
+                continue;
+            }
+        };
+        let landscape_name = name_of(&landscape, landscape_spec);
+        if landscapes.iter().any(|l| l.name == landscape_name) {
+            let why = "it is asked for twice; give one of the two landscapes a name = \"...\"".to_string();
+            skip(format!("{name}/{landscape_name}"), why);
+            continue;
+        }
+        let mut surfaces = Vec::new();
+        for model in models {
+            let elements = crystal.orbits.iter().map(|o| o.element);
+            match model.potential.check_elements(elements) {
+                Ok(()) => surfaces.push(SurfaceWork::new(
+                    &landscape,
+                    model.clone(),
+                    campaign.equivalence,
+                    campaign.points_per_tile,
+                )),
+                Err(error) => skip(format!("{name}/{landscape_name}/{}", model.name), error.to_string()),
+            }
+        }
+        if !surfaces.is_empty() {
+            landscapes.push(LandscapeWork { name: landscape_name, landscape: Arc::new(landscape), surfaces });
+        }
+    }
+    if !landscapes.is_empty() {
+        work.structures.push(StructureWork { crystal, source: file.display().to_string(), landscapes });
+    }
+    Ok(())
+}
+
+fn landscape(crystal: &Arc<Crystal>, spec: &LandscapeSpec, campaign: &Campaign) -> Result<Landscape, String> {
+    let axes = match &spec.axes {
+        AxesSpec::Named(axes) => axes.iter().map(|a| named_axis(crystal, a)).collect::<Result<_, _>>(),
+        AxesSpec::Rule { orbit, coordinates, points } => rule_axes(crystal, orbit, coordinates, *points),
+    };
+    let axes: Vec<Axis> = axes.map_err(|e: AxisError| e.to_string())?;
+    // Asked for now, so that a missing radius is known before anything is computed.
+    DistanceCost::new(crystal, &axes, &campaign.thresholds).map_err(|e| e.to_string())?;
+    Landscape::new(crystal.clone(), axes, campaign.thresholds.clone()).map_err(|e| e.to_string())
+}
+
+fn named_axis(crystal: &Crystal, spec: &AxisSpec) -> Result<Axis, AxisError> {
+    Ok(Axis { dof: Dof::parse(&spec.dof, crystal)?, range: spec.range, points: spec.points })
+}
+
+/// The axes that a rule finds in a crystal: the first two free coordinates of an orbit, or those asked for.
+fn rule_axes(
+    crystal: &Crystal,
+    rule: &OrbitRule,
+    coordinates: &[char],
+    points: usize,
+) -> Result<Vec<Axis>, AxisError> {
+    let free = Dof::all(crystal);
+    let of_orbit = |orbit: usize| free.iter().copied().filter(|d| d.orbit == orbit).collect::<Vec<_>>();
+    let not_free = |dof: String| AxisError::NotFree {
+        dof,
+        crystal: crystal.name.clone(),
+        free: crystal.free_coordinates(),
+    };
+    let candidates = match rule {
+        OrbitRule::FirstFree => {
+            let orbit = (0..crystal.orbits.len()).find(|o| of_orbit(*o).len() >= 2);
+            orbit.map_or_else(|| free.clone(), of_orbit)
+        }
+        OrbitRule::Of { element, letter } => {
+            let fits = |o: &usize| {
+                let orbit = &crystal.orbits[*o];
+                let own = crystal.group.wyckoff[orbit.position].letter;
+                orbit.element == *element && letter.is_none_or(|l| l == own) && !of_orbit(*o).is_empty()
+            };
+            let orbit = (0..crystal.orbits.len()).find(fits);
+            let name = format!("{element}{}", letter.map_or(String::new(), |l| format!(" ({l})")));
+            of_orbit(orbit.ok_or_else(|| not_free(name))?)
+        }
+    };
+    let chosen: Vec<Dof> = if coordinates.is_empty() {
+        candidates.into_iter().take(2).collect()
+    } else {
+        let find = |c: &char| candidates.iter().find(|d| COORDINATES[d.coordinate] == *c).copied();
+        let missing = |c: &char| {
+            let orbit = candidates.first().map_or("?", |d| crystal.orbits[d.orbit].name.as_str());
+            not_free(format!("{orbit}.{c}"))
+        };
+        coordinates.iter().map(|c| find(c).ok_or_else(|| missing(c))).collect::<Result<_, _>>()?
+    };
+    if chosen.is_empty() {
+        return Err(not_free("any coordinate".into()));
+    }
+    Ok(chosen.into_iter().map(|dof| Axis { dof, range: [0.0, 1.0], points }).collect())
+}
+
+/// The axes joined by `-`, unless the user named the landscape.
+fn name_of(landscape: &Landscape, spec: &LandscapeSpec) -> String {
+    let axes = landscape.axes.iter().map(|a| a.dof.name(&landscape.crystal));
+    spec.name.clone().unwrap_or_else(|| axes.collect::<Vec<_>>().join("-"))
+}

@@ -1,0 +1,210 @@
+//! `s2dpes inspect`: what symmetry a structure has and what can vary.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use nalgebra::Matrix3;
+use s2dpes::config::DEFAULT_SYMPREC;
+use s2dpes::crystal::read_structures;
+use s2dpes::symmetry::{COORDINATES, Crystal, Protostructure, WyckoffPosition};
+use serde_json::{Value, json};
+
+use super::table::table;
+use super::{Ending, Failure};
+
+/// Show the symmetry, orbits and free coordinates of a structure or a protostructure label.
+///
+/// Example: s2dpes inspect W2N3.cif
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A CIF, POSCAR/CONTCAR or extended XYZ file, or a label such as A3B2_oP20_62_3c_2c:N-W.
+    input: String,
+    /// Tolerance of the symmetry search in Angstrom.
+    #[arg(long, default_value_t = DEFAULT_SYMPREC)]
+    symprec: f64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let path = PathBuf::from(&arguments.input);
+    let mut out = std::io::stdout().lock();
+    if !path.exists() && arguments.input.contains(':') && arguments.input.contains('_') {
+        let label = Protostructure::parse(&arguments.input).map_err(Failure::input)?;
+        let canonical = label.canonical_label().map_err(Failure::other)?;
+        if arguments.json {
+            writeln!(out, "{:#}", label_json(&label, &canonical))?;
+        } else {
+            write!(out, "{}", label_text(&label, &canonical))?;
+        }
+        return Ok(Ending::Complete);
+    }
+    let structures = read_structures(&path).map_err(Failure::input)?;
+    let mut values = Vec::new();
+    for structure in &structures {
+        let crystal = Crystal::new(structure, arguments.symprec).map_err(Failure::input)?;
+        if arguments.json {
+            values.push(crystal_json(&crystal)?);
+        } else {
+            write!(out, "{}", crystal_text(&crystal, &path, structure.len())?)?;
+        }
+    }
+    if arguments.json {
+        let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+        writeln!(out, "{value:#}")?;
+    }
+    Ok(Ending::Complete)
+}
+
+/// Names of the coordinates that a position frees.
+fn free_names(position: &WyckoffPosition) -> Vec<String> {
+    (0..3).filter(|j| position.free()[*j]).map(|j| COORDINATES[j].to_string()).collect()
+}
+
+/// a, b, c in Angstrom, alpha, beta, gamma in degrees.
+fn cell_parameters(lattice: &Matrix3<f64>) -> [f64; 6] {
+    let [a, b, c] = [0, 1, 2].map(|k| lattice.column(k).into_owned());
+    let angle = |u: nalgebra::Vector3<f64>, v: nalgebra::Vector3<f64>| {
+        (u.dot(&v) / (u.norm() * v.norm())).clamp(-1.0, 1.0).acos().to_degrees()
+    };
+    [a.norm(), b.norm(), c.norm(), angle(b, c), angle(a, c), angle(a, b)]
+}
+
+fn crystal_text(crystal: &Crystal, path: &Path, atoms_in_file: usize) -> Result<String, Failure> {
+    let labels = Protostructure::of(crystal);
+    let (canonical, raw) = (labels.canonical_label().map_err(Failure::other)?, labels.raw_label());
+    let [a, b, c, alpha, beta, gamma] = cell_parameters(&crystal.lattice);
+    let group = &crystal.group;
+    let mut text = format!("{}  ({}, {atoms_in_file} atoms)\n", crystal.name, path.display());
+    text +=
+        &format!("space group     {} ({}), Hall number {}\n", group.symbol, group.number, group.hall_number);
+    text += &format!("Pearson symbol  {}\n", crystal.pearson);
+    text += &format!("protostructure  {canonical}\n");
+    if raw != canonical {
+        text += &format!("  with the letters of this setting  {raw}\n");
+    }
+    text += &format!("lattice         a {a:.5}  b {b:.5}  c {c:.5} Angstrom\n");
+    text += &format!("                alpha {alpha:.4}  beta {beta:.4}  gamma {gamma:.4} degrees\n\n");
+    text += &table(&orbit_rows(crystal));
+    text += &snippet(crystal, path);
+    Ok(text)
+}
+
+fn orbit_rows(crystal: &Crystal) -> Vec<Vec<String>> {
+    let heading = ["orbit", "element", "position", "site symmetry", "representative", "free coordinates"];
+    let mut rows = vec![heading.map(String::from).to_vec()];
+    for orbit in &crystal.orbits {
+        let position = &crystal.group.wyckoff[orbit.position];
+        let value = |j: usize| format!("{} = {:.6}", COORDINATES[j], orbit.coordinates[j]);
+        let free: Vec<String> = (0..3).filter(|j| position.free()[*j]).map(value).collect();
+        rows.push(vec![
+            orbit.name.clone(),
+            orbit.element.to_string(),
+            format!("{}{}", position.multiplicity, position.letter),
+            position.site_symmetry.to_string(),
+            position.coordinates.to_string(),
+            if free.is_empty() { "none".into() } else { free.join("  ") },
+        ]);
+    }
+    rows
+}
+
+/// TOML to paste into a campaign: the first orbit with two free coordinates, or what there is.
+fn snippet(crystal: &Crystal, path: &Path) -> String {
+    let all = s2dpes::landscape::Dof::all(crystal);
+    let of_orbit = |o: usize| all.iter().filter(|d| d.orbit == o).copied().collect::<Vec<_>>();
+    let orbit = (0..crystal.orbits.len()).find(|o| of_orbit(*o).len() >= 2);
+    let chosen: Vec<_> = orbit.map_or(all.clone(), of_orbit).into_iter().take(2).collect();
+    if chosen.is_empty() {
+        return "\nSymmetry fixes every coordinate: there is nothing to map.\n".into();
+    }
+    let axis = |d: &s2dpes::landscape::Dof| format!("{{ dof = \"{}\", points = 120 }}", d.name(crystal));
+    let axes: Vec<String> = chosen.iter().map(axis).collect();
+    let file = toml::Value::String(path.display().to_string());
+    format!(
+        "\n# for a campaign file\n[[structure]]\nfile = {file}\n[[structure.landscape]]\naxes = [ {} ]\n",
+        axes.join(", ")
+    )
+}
+
+fn crystal_json(crystal: &Crystal) -> Result<Value, Failure> {
+    let labels = Protostructure::of(crystal);
+    let [a, b, c, alpha, beta, gamma] = cell_parameters(&crystal.lattice);
+    let orbits: Vec<Value> = (crystal.orbits.iter())
+        .map(|orbit| {
+            let position = &crystal.group.wyckoff[orbit.position];
+            let free = (0..3).filter(|j| position.free()[*j]);
+            let values: serde_json::Map<String, Value> =
+                free.map(|j| (COORDINATES[j].to_string(), json!(orbit.coordinates[j]))).collect();
+            json!({
+                "name": orbit.name,
+                "element": orbit.element.symbol(),
+                "letter": position.letter.to_string(),
+                "multiplicity": position.multiplicity,
+                "site_symmetry": position.site_symmetry,
+                "representative": position.coordinates,
+                "free": values,
+            })
+        })
+        .collect();
+    let rows: Vec<Vec<f64>> = crystal.lattice.column_iter().map(|v| v.iter().copied().collect()).collect();
+    Ok(json!({
+        "name": crystal.name,
+        "space_group": { "number": crystal.group.number, "symbol": crystal.group.symbol,
+                         "hall_number": crystal.group.hall_number },
+        "pearson": crystal.pearson,
+        "protostructure": labels.canonical_label().map_err(Failure::other)?,
+        "protostructure_raw": labels.raw_label(),
+        "lattice": { "a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma, "vectors_A": rows },
+        "n_atoms": crystal.atom_count(),
+        "orbits": orbits,
+    }))
+}
+
+fn label_text(label: &Protostructure, canonical: &str) -> String {
+    let group = &label.group;
+    let mut text = format!("space group     {} ({})\n", group.symbol, group.number);
+    text += &format!("Pearson symbol  {}\n", label.pearson);
+    text += &format!("protostructure  {canonical}\n");
+    if label.raw_label() != canonical {
+        text += &format!("  with the letters of this setting  {}\n", label.raw_label());
+    }
+    let heading = ["element", "position", "site symmetry", "representative", "free coordinates"];
+    let mut rows = vec![heading.map(String::from).to_vec()];
+    for (element, position) in &label.orbits {
+        let position = &group.wyckoff[*position];
+        let free = free_names(position);
+        rows.push(vec![
+            element.to_string(),
+            format!("{}{}", position.multiplicity, position.letter),
+            position.site_symmetry.to_string(),
+            position.coordinates.to_string(),
+            if free.is_empty() { "none".into() } else { free.join(" ") },
+        ]);
+    }
+    format!("{text}\n{}", table(&rows))
+}
+
+fn label_json(label: &Protostructure, canonical: &str) -> Value {
+    let orbits: Vec<Value> = (label.orbits.iter())
+        .map(|(element, position)| {
+            let position = &label.group.wyckoff[*position];
+            json!({
+                "element": element.symbol(),
+                "letter": position.letter.to_string(),
+                "multiplicity": position.multiplicity,
+                "site_symmetry": position.site_symmetry,
+                "representative": position.coordinates,
+                "free": free_names(position),
+            })
+        })
+        .collect();
+    json!({
+        "space_group": { "number": label.group.number, "symbol": label.group.symbol },
+        "pearson": label.pearson,
+        "protostructure": canonical,
+        "protostructure_raw": label.raw_label(),
+        "orbits": orbits,
+    })
+}

@@ -1,0 +1,74 @@
+//! `s2dpes run`: computes a campaign, or goes on with it.
+
+use std::path::PathBuf;
+
+use s2dpes::campaign::{self, CampaignError, Options, Outcome};
+use s2dpes::config::Campaign;
+use s2dpes::store::RunRecord;
+
+use super::progress::Progress;
+use super::table::duration;
+use super::{Ending, Failure, use_threads, version_text};
+
+/// Compute a campaign, or go on with it.
+///
+/// The same command goes on where an earlier one was stopped, however that happened.
+///
+/// Example: s2dpes run configs/w2n3.toml
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The campaign file.
+    campaign: PathBuf,
+    /// Start over, throwing away what the result file holds.
+    #[arg(long)]
+    restart: bool,
+    /// Number of threads; all by default.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    use_threads(arguments.threads)?;
+    let campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
+    let mut progress = Progress::new();
+    let options =
+        Options { restart: arguments.restart, run: record(), report: &mut |report| progress.show(report) };
+    let outcome = campaign::run(&campaign, options).map_err(|error| match error {
+        CampaignError::Prepare(_) | CampaignError::Open(_) => Failure::input(error),
+        CampaignError::Store(_) => Failure::other(error),
+    });
+    progress.end();
+    let outcome = outcome?;
+    summarise(&campaign, &outcome);
+    Ok(if outcome.skipped.is_empty() { Ending::Complete } else { Ending::Partial })
+}
+
+fn summarise(campaign: &Campaign, outcome: &Outcome) {
+    for skipped in &outcome.skipped {
+        log::error!("left out: {}: {}", skipped.what, skipped.why);
+    }
+    if outcome.tiles_resumed > 0 {
+        log::info!("{} of {} tiles were in the file already", outcome.tiles_resumed, outcome.tiles_done);
+    }
+    if outcome.points_without_energy > 0 {
+        log::warn!("{} points have no finite energy; their status says why", outcome.points_without_energy);
+    }
+    let seconds = outcome.elapsed.as_secs_f64();
+    log::info!("{} points in {} -> {}", outcome.points, duration(seconds), campaign.output.display());
+}
+
+/// What is known of this run before it starts.
+fn record() -> RunRecord {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    RunRecord {
+        started: super::progress::utc_now(),
+        host: hostname(),
+        job: variable("SLURM_JOB_ID"),
+        version: format!("s2dpes {}", version_text()),
+        ..RunRecord::default()
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_string()).unwrap_or_default()
+}
