@@ -8,6 +8,7 @@ mod check;
 mod cif;
 mod elements;
 mod extxyz;
+pub(crate) mod periodic;
 mod poscar;
 mod read;
 

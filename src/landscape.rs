@@ -5,7 +5,6 @@ mod distance_cost;
 mod embedding;
 mod grid;
 mod irreducible;
-mod periodic;
 mod plane_map;
 mod radii;
 mod tile;

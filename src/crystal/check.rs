@@ -2,12 +2,13 @@
 
 use nalgebra::{Matrix3, Vector3};
 
+use super::periodic::Periodic;
 use super::{Element, Structure};
 
 /// Most atoms a cell may hold: far more than a landscape needs, few enough to compare all pairs.
 pub(super) const MOST_ATOMS: usize = 10_000;
 
-/// Lowest cell: least distance in Angstrom between opposite faces.
+/// Lowest cell: least distance in Angstrom between opposite faces of the reduced cell.
 const LEAST_HEIGHT: f64 = 0.5;
 
 /// Longest lattice vector in Angstrom.
@@ -31,16 +32,10 @@ pub(super) fn lattice(lattice: &Matrix3<f64>) -> Result<(), String> {
             ));
         }
     }
-    let heights = lattice
-        .try_inverse()
-        .map(|inverse| inverse.row_iter().map(|row| 1.0 / row.norm()).min_by(f64::total_cmp));
-    match heights.flatten() {
-        Some(height) if height >= LEAST_HEIGHT => Ok(()),
-        _ => Err(format!(
-            "opposite faces of the cell are less than {LEAST_HEIGHT} Angstrom apart; \
-             give three independent lattice vectors in Angstrom"
-        )),
+    if lattice.determinant() != 0.0 && Periodic::new(lattice).least_height >= LEAST_HEIGHT {
+        return Ok(());
     }
+    Err("the lattice vectors lie (almost) in a plane; give three independent ones in Angstrom".to_string())
 }
 
 /// Builds the structure once lattice, atom count, positions and distances have passed.
@@ -62,9 +57,10 @@ pub(super) fn structure(
             ));
         }
     }
+    let periodic = Periodic::new(&cell);
     for j in 1..positions.len() {
         for i in 0..j {
-            let distance = close_distance(&cell, &positions[i], &positions[j]);
+            let distance = periodic.close_distance(&(positions[j] - positions[i]));
             if distance < DUPLICATE {
                 return Err(format!(
                     "atoms {} ({}) and {} ({}) are {distance:.4} Angstrom apart; delete one of the two",
@@ -91,18 +87,4 @@ pub(super) fn atom_count(atoms: usize) -> Result<(), String> {
 /// True for a fractional coordinate that is finite and not absurdly far from the cell.
 pub(super) fn is_near(coordinate: f64) -> bool {
     coordinate.abs() <= FARTHEST_CELL
-}
-
-/// Vector in fractional coordinates from `a` to an image of `b`: the nearest one if that is close.
-///
-/// A vector `d` of length `r` has components `|d_i| <= r / h_i`, `h_i` being the height of the cell along
-/// `i`. So below half the least height every component is under 1/2, which rounding alone achieves, in
-/// however skewed a cell; beyond it the image found may not be the nearest.
-pub(super) fn close_vector(a: &Vector3<f64>, b: &Vector3<f64>) -> Vector3<f64> {
-    (b - a).map(|x| x - x.round())
-}
-
-/// Length in Angstrom of [`close_vector`]; exact below half of [`LEAST_HEIGHT`].
-pub(super) fn close_distance(lattice: &Matrix3<f64>, a: &Vector3<f64>, b: &Vector3<f64>) -> f64 {
-    (lattice * close_vector(a, b)).norm()
 }

@@ -6,9 +6,9 @@
 
 use nalgebra::Vector3;
 
-use super::periodic::Periodic;
 use super::{Axis, Embedding, RadiiError, Thresholds};
 use crate::crystal::Structure;
+use crate::crystal::periodic::Periodic;
 use crate::symmetry::Crystal;
 
 /// How close the atoms of one point are.

@@ -451,7 +451,7 @@ mod tests {
             &b""[..],
             b".",
             b"X\xff\xff\xff\xffabc.",
-            b"(((t.",
+            b"t.",
             b"\x85.",
             b"h\x07.",
             b"]K\x01s.",

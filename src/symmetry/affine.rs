@@ -111,39 +111,48 @@ fn fraction(text: &str) -> Option<f64> {
     }
 }
 
-/// Shifts tried for each component; forms of the tables have entries up to 2.
-const SHIFTS: std::ops::RangeInclusive<i32> = -3..=3;
-
 /// All `t` in [0, 1)^k with `a t = rhs` modulo integers, each component to within `tolerance`.
 ///
-/// `a` is 3 x k with small entries and full column rank, as the free columns of a Wyckoff position have.
+/// `a` is 3 x k, with integer entries and full column rank, as the free columns of a Wyckoff position are. The k rows
+/// with the smallest minor d determine t up to multiples of 1/d; the other rows decide.
 pub(crate) fn solve_modulo_lattice(
     a: &DMatrix<f64>,
     rhs: &Vector3<f64>,
     tolerance: f64,
 ) -> Vec<DVector<f64>> {
-    if a.ncols() == 0 {
+    let size = a.ncols();
+    if size == 0 {
         let zero = rhs.iter().all(|v| is_integer(*v, tolerance));
         return if zero { vec![DVector::zeros(0)] } else { Vec::new() };
     }
-    let gram = a.transpose() * a;
-    let Some(inverse) = gram.try_inverse() else { return Vec::new() };
-    let pseudo_inverse = inverse * a.transpose();
-    let base = rhs.map(|v| v - v.floor());
+    let Some((rows, minor)) = smallest_minor(a) else { return Vec::new() };
+    let Some(inverse) = minor.clone().try_inverse() else { return Vec::new() };
+    let multiples = minor.determinant().abs().round() as usize;
     let mut solutions: Vec<DVector<f64>> = Vec::new();
-    for shift in SHIFTS.flat_map(|i| SHIFTS.flat_map(move |j| SHIFTS.map(move |k| [i, j, k]))) {
-        let target = DVector::from_fn(3, |i, _| base[i] + f64::from(shift[i]));
-        let t = &pseudo_inverse * &target;
-        if (a * &t - &target).amax() > tolerance {
-            continue;
-        }
-        let t = t.map(wrap);
-        let known = |s: &DVector<f64>| (0..t.len()).all(|i| is_integer(s[i] - t[i], RATIONAL));
-        if !solutions.iter().any(known) {
+    for choice in 0..multiples.pow(size as u32) {
+        let shift = |i: usize| (choice / multiples.pow(i as u32) % multiples) as f64;
+        let t = (&inverse * DVector::from_fn(size, |i, _| rhs[rows[i]] + shift(i))).map(wrap);
+        let left = a * &t;
+        let solves = (0..3).all(|i| is_integer(left[i] - rhs[i], tolerance));
+        let known = |s: &DVector<f64>| (0..size).all(|i| is_integer(s[i] - t[i], RATIONAL));
+        if solves && !solutions.iter().any(known) {
             solutions.push(t);
         }
     }
     solutions
+}
+
+/// The rows of a 3 x k matrix whose k x k minor is the smallest that is not zero, and the minor.
+fn smallest_minor(a: &DMatrix<f64>) -> Option<(Vec<usize>, DMatrix<f64>)> {
+    let subsets: &[&[usize]] = match a.ncols() {
+        1 => &[&[0], &[1], &[2]],
+        2 => &[&[0, 1], &[0, 2], &[1, 2]],
+        _ => &[&[0, 1, 2]],
+    };
+    (subsets.iter())
+        .map(|rows| (rows.to_vec(), a.select_rows(rows.iter())))
+        .filter(|(_, minor)| minor.determinant().abs() > 0.5)
+        .min_by(|(_, a), (_, b)| a.determinant().abs().total_cmp(&b.determinant().abs()))
 }
 
 #[cfg(test)]
@@ -168,5 +177,8 @@ mod tests {
         let solutions = form.solve(&(form.at(&u) + Vector3::new(1.0, -2.0, 0.0)), 1e-9);
         assert!(solutions.iter().any(|s| (s - u).amax() < 1e-12));
         assert!(form.solve(&Vector3::new(0.3, 0.5, 0.25), 1e-9).is_empty());
+        // x, -x, 2x determines x; 2x alone determines it up to one half.
+        assert_eq!(Form::parse("2x,-x,x").unwrap().solve(&Vector3::new(0.6, -0.3, 0.3), 1e-9).len(), 1);
+        assert_eq!(Form::parse("2x,0,0").unwrap().solve(&Vector3::new(0.6, 1.0, 0.0), 1e-9).len(), 2);
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nalgebra::{Matrix3, Vector3};
 
 use super::orbit::letter_rank;
-use super::{Crystal, Normalizer, NormalizerError, Operation, SpaceGroup};
+use super::{Crystal, Normalizer, NormalizerError, Operation, SpaceGroup, is_integer};
 use crate::crystal::Element;
 
 /// A crystal without its numbers: group and occupied positions.
@@ -229,7 +229,7 @@ fn render<'a>(letters: impl Iterator<Item = &'a Letters>) -> String {
 /// The permutations of Wyckoff letters by the normaliser of the group on its most symmetric metric that keeps the
 /// setting: the table of aviary and pymatgen.
 fn relabelings(group: &SpaceGroup) -> Result<BTreeSet<BTreeMap<char, char>>, NormalizerError> {
-    let mut operations = Normalizer::new(group, &special_metric(group.number))?.operations;
+    let mut operations = cosets(Normalizer::new(group, &special_metric(group.number))?.operations, group);
     if group.number == 15 {
         // Their table also has the change of cell a, b, c -> a, b, a + c of C2/c, which is not Euclidean.
         let extra = Operation {
@@ -255,6 +255,26 @@ fn relabelings(group: &SpaceGroup) -> Result<BTreeSet<BTreeMap<char, char>>, Nor
         group.wyckoff.iter().map(|w| Some((w.letter, image_letter(w)?))).collect()
     };
     Ok(operations.iter().filter_map(relabel).collect())
+}
+
+/// One operation of each coset of the group, since the group itself relabels nothing.
+fn cosets(operations: Vec<Operation>, group: &SpaceGroup) -> Vec<Operation> {
+    let mut distinct: Vec<Operation> = Vec::new();
+    for n in operations {
+        let same_coset = |m: &Operation| {
+            let Some(inverse) = m.rotation.try_inverse() else { return false };
+            let rotation = inverse * n.rotation;
+            let translation = inverse * (n.translation - m.translation);
+            group.operations.iter().any(|g| {
+                (g.rotation - rotation).amax() < 1e-6
+                    && (g.translation - translation).iter().all(|v| is_integer(*v, 1e-6))
+            })
+        };
+        if !distinct.iter().any(same_coset) {
+            distinct.push(n);
+        }
+    }
+    distinct
 }
 
 /// Conventional lattice (columns) whose Euclidean normaliser relabels as the canonical tables do: generic for

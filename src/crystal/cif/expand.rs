@@ -3,6 +3,7 @@
 use moyo::base::Operation;
 use nalgebra::{Matrix3, Vector3};
 
+use super::super::periodic::Periodic;
 use super::super::read::Complaint;
 use super::super::{Element, check};
 use super::sites::Site;
@@ -23,10 +24,11 @@ pub fn expand(
     // The site of each atom.
     let mut owners: Vec<&Site> = Vec::new();
     let mut positions: Vec<Vector3<f64>> = Vec::new();
+    let periodic = Periodic::new(lattice);
     for site in sites {
-        let orbit = orbit(site, operations, lattice)?;
+        let orbit = orbit(site, operations, &periodic)?;
         for (owner, position) in owners.iter().zip(&positions) {
-            let distance = check::close_distance(lattice, position, &orbit[0]);
+            let distance = periodic.close_distance(&(orbit[0] - position));
             if distance < OVERLAP {
                 return Err(Complaint::at(
                     site.line,
@@ -45,16 +47,12 @@ pub fn expand(
 }
 
 /// The distinct positions of a site, the site itself first.
-fn orbit(
-    site: &Site,
-    operations: &[Operation],
-    lattice: &Matrix3<f64>,
-) -> Result<Vec<Vector3<f64>>, Complaint> {
-    let (position, fixing) = on_special_position(&site.position, operations, lattice);
+fn orbit(site: &Site, operations: &[Operation], periodic: &Periodic) -> Result<Vec<Vector3<f64>>, Complaint> {
+    let (position, fixing) = on_special_position(&site.position, operations, periodic);
     let mut orbit = vec![position];
     for operation in operations {
         let image = image(operation, &position);
-        if orbit.iter().all(|other| check::close_distance(lattice, other, &image) >= OVERLAP) {
+        if orbit.iter().all(|other| periodic.close_distance(&(image - other)) >= OVERLAP) {
             orbit.push(image.map(wrapped));
         }
     }
@@ -79,15 +77,19 @@ fn orbit(
 fn on_special_position(
     written: &Vector3<f64>,
     operations: &[Operation],
-    lattice: &Matrix3<f64>,
+    periodic: &Periodic,
 ) -> (Vector3<f64>, usize) {
     let shifts: Vec<Vector3<f64>> = operations
         .iter()
-        .map(|operation| check::close_vector(written, &image(operation, written)))
-        .filter(|shift| (lattice * shift).norm() < OVERLAP)
+        .map(|operation| periodic.close_image(&(image(operation, written) - written)))
+        .filter(|shift| periodic.close_distance(shift) < OVERLAP)
         .collect();
     let mean = shifts.iter().sum::<Vector3<f64>>() / shifts.len().max(1) as f64;
-    if (lattice * mean).norm() < ROUNDING { (*written, shifts.len()) } else { (written + mean, shifts.len()) }
+    if periodic.close_distance(&mean) < ROUNDING {
+        (*written, shifts.len())
+    } else {
+        (written + mean, shifts.len())
+    }
 }
 
 fn image(operation: &Operation, position: &Vector3<f64>) -> Vector3<f64> {

@@ -4,7 +4,7 @@
 //! coefficients interpolate f at the knots, which reach so far beyond both ends of the range that what happens at
 //! the last knots has died out inside it: f must be smooth there too.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::Real;
 
@@ -99,39 +99,33 @@ fn quintic_weights(t: f64) -> [f64; 6] {
 /// Coefficients that reproduce the values at all knots: (1, 26, 66, 26, 1) / 120 c = f, by elimination without
 /// pivoting, which the dominance of 66 makes stable.
 fn interpolate(values: ArrayView2<f64>) -> Array2<f64> {
-    let (rows, columns) = values.dim();
+    let rows = values.nrows();
     let mut c = values.mapv(|v| v * 120.0);
     // After elimination row i reads: c_i + upper1 c_{i+1} + upper2 c_{i+2} = rhs.
     let mut upper = vec![[0.0_f64; 2]; rows];
+    let before = |upper: &[[f64; 2]], i: usize, back: usize| i.checked_sub(back).map(|k| upper[k]);
     for i in 0..rows {
-        let mut diagonal = 66.0;
-        let mut above = [26.0, 1.0];
-        let mut factors = [0.0; 2]; // on rows i - 1 and i - 2
-        if i >= 2 {
-            factors[1] = 1.0;
-        }
+        let second = before(&upper, i, 2).unwrap_or_default();
+        let first = before(&upper, i, 1).unwrap_or_default();
+        // Factors of the two rows before, where there are any.
+        let low = if i >= 1 { 26.0 - second[0] } else { 0.0 };
+        let diagonal = 66.0 - low * first[0] - second[1];
+        upper[i] = [(26.0 - low * first[1]) / diagonal, 1.0 / diagonal];
+        let (earlier, mut rest) = c.view_mut().split_at(Axis(0), i);
+        let mut row = rest.row_mut(0);
         if i >= 1 {
-            let low = 26.0 - if i >= 2 { upper[i - 2][0] } else { 0.0 };
-            factors[0] = low;
-            diagonal -= low * upper[i - 1][0] + if i >= 2 { upper[i - 2][1] } else { 0.0 };
-            above[0] -= low * upper[i - 1][1];
+            row.scaled_add(-low, &earlier.row(i - 1));
         }
-        upper[i] = above.map(|a| a / diagonal);
-        for k in 0..columns {
-            let mut value = c[(i, k)];
-            for (back, factor) in factors.iter().enumerate().filter(|(back, _)| *back < i) {
-                value -= factor * c[(i - 1 - back, k)];
-            }
-            c[(i, k)] = value / diagonal;
+        if i >= 2 {
+            row.scaled_add(-1.0, &earlier.row(i - 2));
         }
+        row /= diagonal;
     }
     for i in (0..rows).rev() {
-        for k in 0..columns {
-            let mut value = c[(i, k)];
-            for (ahead, factor) in upper[i].iter().enumerate().filter(|(ahead, _)| i + 1 + ahead < rows) {
-                value -= factor * c[(i + 1 + ahead, k)];
-            }
-            c[(i, k)] = value;
+        let (mut rest, later) = c.view_mut().split_at(Axis(0), i + 1);
+        let mut row = rest.row_mut(i);
+        for (ahead, factor) in upper[i].iter().enumerate().filter(|(ahead, _)| i + 1 + ahead < rows) {
+            row.scaled_add(-factor, &later.row(ahead));
         }
     }
     c

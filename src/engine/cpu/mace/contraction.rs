@@ -8,9 +8,10 @@
 use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
+use ndarray::{Array3, Axis};
 
 use crate::engine::cpu::{LANES, Lane, Real, lane};
-use crate::equivariant::degree;
+use crate::equivariant::{components, degree};
 use crate::potential::mace::Contraction;
 
 /// Points that are contracted together, so that a coefficient is loaded once for all of them.
@@ -43,34 +44,100 @@ struct Second {
     thirds: Vec<usize>,
 }
 
-/// Coefficients of monomials (sorted indices) over the weights' basis.
+/// Coefficients of monomials (sorted indices) over the basis of the weights of their order.
 type Monomials = BTreeMap<Vec<usize>, Vec<f64>>;
 
 /// Coefficients below this share of the largest are rounding errors.
 const NEGLIGIBLE: f64 = 1e-12;
 
+/// A model's contraction to one degree, with the orders of indices gathered.
+pub(super) struct SymmetricContraction {
+    degree: usize,
+    /// One a component of the result, in all components up to lmax.
+    components: Vec<Monomials>,
+    /// By order, first 1: `[S][eta][C]`.
+    weights: Vec<Array3<f64>>,
+}
+
+impl SymmetricContraction {
+    /// Of a contraction, for some of its elements.
+    pub(super) fn new(contraction: &Contraction, lmax: usize, elements: &[usize]) -> SymmetricContraction {
+        let size = components(lmax);
+        let mut out = vec![Monomials::new(); 2 * contraction.degree + 1];
+        for (order, basis) in contraction.bases.iter().enumerate() {
+            let etas = basis.dim().2;
+            for ((row, point, eta), value) in basis.indexed_iter().filter(|(_, v)| **v != 0.0) {
+                let mut key: Vec<usize> = (0..=order).map(|i| point / size.pow(i as u32) % size).collect();
+                key.sort_unstable();
+                out[row].entry(key).or_insert_with(|| vec![0.0; etas])[eta] += value;
+            }
+        }
+        drop_negligible(&mut out);
+        let weights = contraction.weights.iter().map(|w| w.select(Axis(0), elements)).collect();
+        SymmetricContraction { degree: contraction.degree, components: out, weights }
+    }
+
+    /// In the invariant components of a site.
+    fn adapt(&self, bases: &[DMatrix<f64>]) -> Vec<Monomials> {
+        let overlaps = overlaps(bases);
+        let output = &bases[self.degree];
+        let mut out = vec![Monomials::new(); output.ncols()];
+        for (row, monomials) in self.components.iter().enumerate() {
+            for (key, etas) in monomials {
+                for (mut adapted, factor) in products(key, &overlaps) {
+                    adapted.sort_unstable();
+                    for (m, target) in out.iter_mut().enumerate().filter(|(m, _)| output[(row, *m)] != 0.0) {
+                        let factor = factor * output[(row, m)];
+                        let sums = target.entry(adapted.clone()).or_insert_with(|| vec![0.0; etas.len()]);
+                        sums.iter_mut().zip(etas).for_each(|(sum, eta)| *sum += factor * eta);
+                    }
+                }
+            }
+        }
+        drop_negligible(&mut out);
+        out
+    }
+}
+
+/// The largest coefficient.
+fn size(etas: &[f64]) -> f64 {
+    etas.iter().fold(0.0, |a, v| a.max(v.abs()))
+}
+
+fn drop_negligible(monomials: &mut [Monomials]) {
+    let largest = monomials.iter().flat_map(|m| m.values()).map(|v| size(v)).fold(0.0, f64::max);
+    monomials.iter_mut().for_each(|m| m.retain(|_, v| size(v) > NEGLIGIBLE * largest));
+}
+
+/// A monomial of full components as a sum over monomials of invariant ones.
+fn products(key: &[usize], overlaps: &[Vec<(usize, f64)>]) -> Vec<(Vec<usize>, f64)> {
+    let mut products = vec![(Vec::new(), 1.0)];
+    for component in key {
+        let longer = |(key, v): &(Vec<usize>, f64)| {
+            let extend = |(k, w): &(usize, f64)| ([key.as_slice(), &[*k]].concat(), v * w);
+            overlaps[*component].iter().map(extend).collect::<Vec<_>>()
+        };
+        products = products.iter().flat_map(longer).collect();
+    }
+    products
+}
+
 impl<T: Real> SiteContraction<T> {
     /// For a site with the given invariant bases by degree and the element's place in the weights.
     pub(super) fn new(
-        contraction: &Contraction,
+        contraction: &SymmetricContraction,
         bases: &[DMatrix<f64>],
         element: usize,
         channels: usize,
     ) -> Self {
-        let inputs = components_of(bases);
-        let outputs = bases[contraction.degree].ncols();
-        let orders: Vec<Vec<Monomials>> = (0..contraction.bases.len())
-            .map(|order| monomials(contraction, order, &inputs, &bases[contraction.degree]))
-            .collect();
         let mut polynomials = Vec::new();
         let mut rows: Vec<Vec<f64>> = Vec::new();
-        for m in 0..outputs {
-            let of: Vec<&Monomials> = orders.iter().map(|o| &o[m]).collect();
-            polynomials.push(nest(&of, |order, key| {
-                let weights = contraction.weights[order].index_axis(ndarray::Axis(0), element);
-                let eta = &of[order][key];
-                let row = weights.columns().into_iter();
-                rows.push(row.map(|w| w.iter().zip(eta).map(|(w, u)| w * u).sum()).collect());
+        for monomials in contraction.adapt(bases) {
+            polynomials.push(nest(&monomials, |key| {
+                let weights = contraction.weights[key.len() - 1].index_axis(Axis(0), element);
+                let etas = &monomials[key];
+                let sum = |w: ndarray::ArrayView1<f64>| w.iter().zip(etas).map(|(w, u)| w * u).sum();
+                rows.push(weights.columns().into_iter().map(sum).collect());
             }));
         }
         let mut coefficients = Vec::with_capacity(rows.len() * channels);
@@ -82,16 +149,6 @@ impl<T: Real> SiteContraction<T> {
             }
         }
         SiteContraction { polynomials, coefficients, count: rows.len() }
-    }
-
-    /// Number of coefficients a channel.
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Number of components of the result.
-    pub(super) fn outputs(&self) -> usize {
-        self.polynomials.len()
     }
 
     /// Component `m` of the result for a group of points, in one lane of channels.
@@ -137,7 +194,7 @@ fn count(polynomial: &Vec<First>) -> usize {
 }
 
 /// For each full component, the invariant components it belongs to, with their overlap.
-fn components_of(bases: &[DMatrix<f64>]) -> Vec<Vec<(usize, f64)>> {
+fn overlaps(bases: &[DMatrix<f64>]) -> Vec<Vec<(usize, f64)>> {
     let mut out = Vec::new();
     let mut offset = 0;
     for (l, basis) in bases.iter().enumerate() {
@@ -150,54 +207,10 @@ fn components_of(bases: &[DMatrix<f64>]) -> Vec<Vec<(usize, f64)>> {
     out
 }
 
-/// Coefficients of all monomials of one order (0 for linear), for each component of the result.
-fn monomials(
-    contraction: &Contraction,
-    order: usize,
-    inputs: &[Vec<(usize, f64)>],
-    output: &DMatrix<f64>,
-) -> Vec<Monomials> {
-    let basis = &contraction.bases[order];
-    let (rows, points, etas) = basis.dim();
-    let mut out = vec![Monomials::new(); output.ncols()];
-    for (row, point, eta) in
-        (0..rows).flat_map(|r| (0..points).flat_map(move |p| (0..etas).map(move |e| (r, p, e))))
-    {
-        let value = basis[(row, point, eta)];
-        if value == 0.0 {
-            continue;
-        }
-        let mut products = vec![(Vec::new(), value)];
-        let mut rest = point;
-        for _ in 0..=order {
-            let overlaps = &inputs[rest % inputs.len()];
-            rest /= inputs.len();
-            products = (products.iter())
-                .flat_map(|(key, v)| {
-                    overlaps.iter().map(move |(k, w)| ([key.as_slice(), &[*k]].concat(), v * w))
-                })
-                .collect();
-        }
-        for (mut key, v) in products {
-            key.sort_unstable();
-            for (m, monomials) in out.iter_mut().enumerate() {
-                let overlap = output[(row, m)];
-                if overlap != 0.0 {
-                    monomials.entry(key.clone()).or_insert_with(|| vec![0.0; etas])[eta] += overlap * v;
-                }
-            }
-        }
-    }
-    let size = |values: &Vec<f64>| values.iter().fold(0.0_f64, |a, v| a.max(v.abs()));
-    let largest = out.iter().flat_map(|m| m.values()).map(size).fold(0.0, f64::max);
-    out.iter_mut().for_each(|m| m.retain(|_, v| size(v) > NEGLIGIBLE * largest));
-    out
-}
-
-/// Nests the monomials of all orders by their indices, and reports them in the order of evaluation.
-fn nest(orders: &[&Monomials], mut report: impl FnMut(usize, &Vec<usize>)) -> Vec<First> {
+/// Nests monomials by their indices, and reports them in the order of evaluation.
+fn nest(monomials: &Monomials, mut report: impl FnMut(&[usize])) -> Vec<First> {
     let mut tree: BTreeMap<usize, (bool, BTreeMap<usize, (bool, Vec<usize>)>)> = BTreeMap::new();
-    for key in orders.iter().flat_map(|m| m.keys()) {
+    for key in monomials.keys() {
         let first = tree.entry(key[0]).or_default();
         match key[1..] {
             [] => first.0 = true,
@@ -208,14 +221,14 @@ fn nest(orders: &[&Monomials], mut report: impl FnMut(usize, &Vec<usize>)) -> Ve
     let mut polynomial = Vec::new();
     for (a, (own, seconds)) in tree {
         if own {
-            report(0, &vec![a]);
+            report(&[a]);
         }
         let mut list = Vec::new();
         for (b, (own, thirds)) in seconds {
             if own {
-                report(1, &vec![a, b]);
+                report(&[a, b]);
             }
-            thirds.iter().for_each(|d| report(2, &vec![a, b, *d]));
+            thirds.iter().for_each(|d| report(&[a, b, *d]));
             list.push(Second { b, own, thirds });
         }
         polynomial.push(First { a, own, seconds: list });

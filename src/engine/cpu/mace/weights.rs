@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use super::contraction::SymmetricContraction;
 use crate::crystal::Element;
 use crate::engine::cpu::real::rounded;
 use crate::engine::cpu::{LANES, Matrix, Real, Table};
-use crate::potential::mace::{
-    Contraction, Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, Zbl, density,
-};
+use crate::potential::mace::{Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, Zbl, density};
 
 /// A model for one set of elements and one head. Weight matrices and tables have the channels padded to [`LANES`].
 pub(crate) struct Weights<T> {
@@ -57,7 +56,7 @@ pub(crate) struct LaterLayer<T> {
 pub(crate) struct Update<T> {
     pub(crate) outputs: Vec<usize>,
     /// One an output degree; the coefficients depend on the site.
-    pub(crate) contractions: Vec<Contraction>,
+    pub(super) contractions: Vec<SymmetricContraction>,
     /// One an output degree.
     pub(crate) product: Vec<Matrix<T>>,
     /// Self-connection of layer 0: a constant for each element, for degree 0.
@@ -208,6 +207,7 @@ impl Fold<'_> {
 
     fn update<T: Real>(&self, t: usize) -> Update<T> {
         let layer = &self.model.layers[t];
+        let indices: Vec<usize> = self.elements.iter().map(|(_, e)| *e).collect();
         let (mut constant, mut skip) = (None, Vec::new());
         if let Skip::Residual(maps) = &layer.skip {
             if t == 0 {
@@ -222,20 +222,12 @@ impl Fold<'_> {
         }
         Update {
             outputs: layer.outputs.clone(),
-            contractions: layer.contractions.iter().map(|c| self.select(c)).collect(),
+            contractions: (layer.contractions.iter())
+                .map(|c| SymmetricContraction::new(c, self.model.lmax, &indices))
+                .collect(),
             product: layer.product.iter().map(|m| self.square(m)).collect(),
             constant,
             skip,
-        }
-    }
-
-    /// A contraction with the weights of the elements in use only.
-    fn select(&self, contraction: &Contraction) -> Contraction {
-        let indices: Vec<usize> = self.elements.iter().map(|(_, e)| *e).collect();
-        Contraction {
-            degree: contraction.degree,
-            bases: contraction.bases.clone(),
-            weights: contraction.weights.iter().map(|w| w.select(Axis(0), &indices)).collect(),
         }
     }
 

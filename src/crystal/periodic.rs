@@ -1,4 +1,4 @@
-//! Shortest distances between atoms and all their periodic images, right in skewed cells too.
+//! Nearest periodic images, right in skewed cells too.
 
 use moyo::base::Lattice;
 use nalgebra::{Matrix3, Vector3};
@@ -6,20 +6,23 @@ use nalgebra::{Matrix3, Vector3};
 /// A lattice in a Minkowski-reduced basis, where the nearest image of a difference rounded into
 /// [-1/2, 1/2]^3 lies within one cell in each direction.
 #[derive(Clone, Debug)]
-pub(super) struct Periodic {
+pub(crate) struct Periodic {
     /// Reduced lattice vectors as columns, in Angstrom.
     basis: Matrix3<f64>,
     /// `x_reduced = to_reduced * x`.
     to_reduced: Matrix3<f64>,
+    from_reduced: Matrix3<f64>,
     /// Cartesian components of the 27 images.
     images: [[f64; 27]; 3],
     /// Length of the shortest lattice vector.
-    pub(super) shortest: f64,
+    pub(crate) shortest: f64,
+    /// Least distance between opposite faces of the reduced cell.
+    pub(crate) least_height: f64,
 }
 
 impl Periodic {
     /// For lattice vectors as columns, in Angstrom.
-    pub(super) fn new(lattice: &Matrix3<f64>) -> Periodic {
+    pub(crate) fn new(lattice: &Matrix3<f64>) -> Periodic {
         let (basis, transform) = match Lattice::new(lattice.transpose()).minkowski_reduce() {
             Ok((reduced, transform)) => (reduced.basis, transform.map(f64::from)),
             // moyo refuses only lattices at the edge of rounding, which are as good as reduced.
@@ -32,16 +35,33 @@ impl Periodic {
         };
         let images = [0, 1, 2].map(|axis| std::array::from_fn(|k| image(k)[axis]));
         let shortest = (0..27).filter(|k| *k != 13).map(|k| image(k).norm()).fold(f64::INFINITY, f64::min);
-        Periodic { basis, to_reduced, images, shortest }
+        let heights = basis
+            .try_inverse()
+            .map(|inverse| inverse.row_iter().map(|row| 1.0 / row.norm()).fold(f64::INFINITY, f64::min));
+        let least_height = heights.unwrap_or(0.0);
+        Periodic { basis, to_reduced, from_reduced: transform, images, shortest, least_height }
     }
 
     /// A fractional position in the reduced basis.
-    pub(super) fn reduce(&self, x: &Vector3<f64>) -> Vector3<f64> {
+    pub(crate) fn reduce(&self, x: &Vector3<f64>) -> Vector3<f64> {
         self.to_reduced * x
     }
 
+    /// The image of a fractional difference that is nearest to zero, if that is nearer than half the least height.
+    ///
+    /// A vector of length r has components of at most r / h_i, h_i being the height of the reduced cell along i. So
+    /// below half the least height every component is under 1/2, which rounding alone achieves.
+    pub(crate) fn close_image(&self, difference: &Vector3<f64>) -> Vector3<f64> {
+        self.from_reduced * self.reduce(difference).map(|d| d - d.round())
+    }
+
+    /// Length of [`Periodic::close_image`] in Angstrom; right below half the least height, else an upper bound.
+    pub(crate) fn close_distance(&self, difference: &Vector3<f64>) -> f64 {
+        (self.basis * self.reduce(difference).map(|d| d - d.round())).norm()
+    }
+
     /// Distance of the nearest image for a difference in the reduced basis, in Angstrom.
-    pub(super) fn distance(&self, difference: &Vector3<f64>) -> f64 {
+    pub(crate) fn distance(&self, difference: &Vector3<f64>) -> f64 {
         let v = self.basis * difference.map(|d| d - d.round());
         let squared = v.norm_squared();
         // No image is nearer than |c| - |v| for a lattice vector c.

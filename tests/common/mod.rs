@@ -1,0 +1,86 @@
+//! What the tests share: the files under `tests/data`.
+
+#![allow(dead_code, reason = "every test file uses a part of this")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use s2dpes::campaign::engine_for;
+use s2dpes::crystal::{Structure, read_structure};
+use s2dpes::engine::{PointResult, Scene};
+use s2dpes::landscape::{Landscape, Point};
+use s2dpes::potential::Potential;
+use s2dpes::work::{Model, Precision};
+
+/// A path below `tests/data`.
+pub fn data(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
+}
+
+/// A JSON file below `tests/data`.
+pub fn json(path: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(data(path)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The bytes of a stored model file.
+pub fn model_bytes(name: &str) -> Vec<u8> {
+    let file = std::fs::File::open(data(&format!("models/{name}.model.gz"))).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// A stored model.
+pub fn potential(name: &str) -> Arc<Potential> {
+    Arc::new(Potential::from_bytes(name, model_bytes(name)).unwrap())
+}
+
+/// A stored model as a campaign would use it.
+pub fn model(potential: &Arc<Potential>, head: &str, precision: Precision) -> Model {
+    let head = potential.head(Some(head)).unwrap();
+    Model { name: "test".into(), potential: potential.clone(), head, precision }
+}
+
+/// The first head of a model.
+pub fn first_head(potential: &Arc<Potential>, precision: Precision) -> Model {
+    Model { name: "test".into(), potential: potential.clone(), head: 0, precision }
+}
+
+/// A structure below `tests/data`.
+pub fn structure(path: &str) -> Structure {
+    read_structure(&data(path)).unwrap()
+}
+
+/// All files of the campaign set, sorted.
+pub fn campaign_files() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(data("campaign/structures")).unwrap();
+    let mut files: Vec<PathBuf> = folder.map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 308);
+    files
+}
+
+/// Evaluates points of a landscape.
+pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> Vec<PointResult> {
+    let scene = Arc::new(Scene::new(landscape.clone(), &model.potential).unwrap());
+    let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
+    engine_for(model, &elements).evaluate(&scene, points).unwrap()
+}
+
+/// Numbers that look random and are the same every time.
+pub struct Random(pub u64);
+
+impl Random {
+    /// In [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// In 0..n.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize % n
+    }
+}

@@ -1,0 +1,208 @@
+//! Energies: those of mace-torch, and the same whatever shortcut symmetry offers.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{Random, campaign_files, evaluate, first_head, json, model, potential, structure};
+use nalgebra::{Matrix3, Rotation3, Vector3};
+use rayon::prelude::*;
+use s2dpes::campaign::evaluate_crystal;
+use s2dpes::crystal::{Element, Structure, read_structure};
+use s2dpes::landscape::{Landscape, Point, Thresholds};
+use s2dpes::potential::Potential;
+use s2dpes::symmetry::Crystal;
+use s2dpes::work::{Model, Precision};
+
+/// eV per atom of a structure, with or without its symmetry.
+fn energy(structure: &Structure, model: &Model, symmetry: bool) -> f64 {
+    let crystal = match symmetry {
+        true => Crystal::in_place(structure, 1e-6),
+        false => Crystal::without_symmetry(structure),
+    };
+    evaluate_crystal(Arc::new(crystal.unwrap()), Thresholds::default(), model).unwrap().0.energy
+}
+
+/// Golden records by model.
+fn golden() -> BTreeMap<String, Vec<serde_json::Value>> {
+    let mut by_model: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
+    for record in json("golden/energies.json").as_array().unwrap() {
+        by_model.entry(record["model"].as_str().unwrap().to_string()).or_default().push(record.clone());
+    }
+    assert!(by_model.len() > 30, "{}", by_model.len());
+    by_model
+}
+
+fn number(record: &serde_json::Value, key: &str) -> f64 {
+    record[key].as_f64().unwrap_or_else(|| panic!("{key} of {record}"))
+}
+
+#[test]
+fn float64_energies_are_those_of_mace_torch_for_every_flavour() {
+    golden().par_iter().for_each(|(name, records)| {
+        let potential = potential(name);
+        for record in records {
+            let model = model(&potential, record["head"].as_str().unwrap(), Precision::Double);
+            let file = record["structure"].as_str().unwrap();
+            let structure = structure(&format!("golden/{file}.extxyz"));
+            let (expected, interaction) = (number(record, "energy_eV"), number(record, "interaction_eV"));
+            for symmetry in [true, false] {
+                let found = energy(&structure, &model, symmetry) * structure.len() as f64;
+                let error = (found - expected).abs() / interaction.abs().max(1e-2);
+                assert!(error < 1e-9, "{name}, {file}, symmetry {symmetry}: {found} {expected} ({error:e})");
+            }
+        }
+    });
+}
+
+#[test]
+fn float32_energies_are_within_a_tenth_of_a_microelectronvolt_or_closer_than_mace_torch() {
+    golden().par_iter().for_each(|(name, records)| {
+        let potential = potential(name);
+        for record in records {
+            let model = model(&potential, record["head"].as_str().unwrap(), Precision::Single);
+            let file = record["structure"].as_str().unwrap();
+            let structure = structure(&format!("golden/{file}.extxyz"));
+            let atoms = structure.len() as f64;
+            let expected = number(record, "energy_eV") / atoms;
+            // Where atoms nearly coincide, the features of random weights cancel from huge numbers, and float32
+            // loses digits for everyone: there we must lose fewer than mace-torch does.
+            let theirs = (number(record, "energy_float32_eV") / atoms - expected).abs();
+            for symmetry in [true, false] {
+                let error = (energy(&structure, &model, symmetry) - expected).abs();
+                assert!(
+                    error < 1e-5 || error < theirs,
+                    "{name}, {file}, symmetry {symmetry}: {error:e} {theirs:e}"
+                );
+            }
+        }
+    });
+}
+
+/// A structure with its elements replaced by those that a model knows.
+fn with_elements(structure: &Structure, potential: &Potential) -> Structure {
+    let known = potential.elements();
+    let mut own: Vec<Element> = structure.species.clone();
+    own.sort();
+    own.dedup();
+    let replace = |e: &Element| known[own.iter().position(|o| o == e).unwrap_or(0) % known.len()];
+    Structure { species: structure.species.iter().map(replace).collect(), ..structure.clone() }
+}
+
+/// Every sixth structure of the campaign set.
+fn some_campaign_structures() -> Vec<Structure> {
+    campaign_files().iter().step_by(6).map(|f| read_structure(f).unwrap()).collect()
+}
+
+#[test]
+fn orbit_reduced_energies_equal_full_ones_on_real_crystals() {
+    let models = ["mp0-L1", "0b2-L2", "0b-L1"].map(|n| first_head(&potential(n), Precision::Double));
+    let structures = some_campaign_structures();
+    assert!(structures.len() > 50);
+    let reduced: usize = (structures.par_iter().enumerate())
+        .map(|(i, structure)| {
+            let model = &models[i % models.len()];
+            let structure = with_elements(structure, &model.potential);
+            let crystal = Crystal::new(&structure, 0.01).unwrap();
+            // The crystal as symmetrised, once more as a structure without symmetry.
+            let (species, positions) = crystal.atoms().unzip();
+            let full = Structure { lattice: crystal.lattice, species, positions, ..structure.clone() };
+            let sites = crystal.orbits.len();
+            let crystal = Arc::new(crystal);
+            let (result, scene) = evaluate_crystal(crystal, Thresholds::default(), model).unwrap();
+            let expected = energy(&full, model, false);
+            let error = (result.energy - expected).abs() / expected.abs().max(1.0);
+            assert!(error < 1e-11, "{}: {} {expected} ({error:e})", structure.name, result.energy);
+            assert_eq!(scene.sites.len(), sites);
+            usize::from(sites < full.len())
+        })
+        .sum();
+    assert!(reduced > 45, "symmetry has something to do in {reduced} of them");
+}
+
+#[test]
+fn energies_do_not_change_with_rotation_translation_order_and_supercell() {
+    let model = first_head(&potential("0b3-L1"), Precision::Double);
+    let structure = structure("golden/triclinic-CaTiAlO-seven-atoms.extxyz");
+    let expected = energy(&structure, &model, false);
+    let same = |name: &str, changed: &Structure| {
+        let found = energy(changed, &model, false);
+        assert!((found - expected).abs() < 1e-11 * expected.abs().max(1.0), "{name}: {found} {expected}");
+    };
+    let mut random = Random(11);
+    for _ in 0..3 {
+        let axis = Vector3::from_fn(|_, _| random.unit() - 0.5).normalize();
+        let turn = Rotation3::new(axis * 6.0 * random.unit()).into_inner();
+        same("rotation", &Structure { lattice: turn * structure.lattice, ..structure.clone() });
+        same("reflection", &Structure { lattice: -turn * structure.lattice, ..structure.clone() });
+        let shift = Vector3::from_fn(|_, _| 4.0 * random.unit() - 2.0);
+        let positions = structure.positions.iter().map(|x| x + shift).collect();
+        same("translation", &Structure { positions, ..structure.clone() });
+    }
+    let reversed = Structure {
+        species: structure.species.iter().rev().copied().collect(),
+        positions: structure.positions.iter().rev().copied().collect(),
+        ..structure.clone()
+    };
+    same("order", &reversed);
+    // A cell with the same lattice points, and one twice as large.
+    let skew = Matrix3::new(1.0, 2.0, -1.0, 0.0, 1.0, 3.0, 0.0, 0.0, 1.0);
+    let inverse = skew.try_inverse().unwrap();
+    let skewed = Structure {
+        lattice: structure.lattice * skew,
+        positions: structure.positions.iter().map(|x| inverse * x).collect(),
+        ..structure.clone()
+    };
+    same("skewed cell", &skewed);
+    let halves =
+        |x: &Vector3<f64>| [Vector3::new(x.x / 2.0, x.y, x.z), Vector3::new(x.x / 2.0 + 0.5, x.y, x.z)];
+    let double = Structure {
+        lattice: structure.lattice * Matrix3::from_diagonal(&Vector3::new(2.0, 1.0, 1.0)),
+        species: structure.species.iter().flat_map(|e| [*e, *e]).collect(),
+        positions: structure.positions.iter().flat_map(halves).collect(),
+        ..structure.clone()
+    };
+    same("supercell", &double);
+}
+
+#[test]
+fn an_atom_without_neighbours_has_the_energy_of_mace_torch_too() {
+    // The golden set holds it; here the shape: one site, no pair.
+    let structure = structure("golden/single-O-in-a-box.extxyz");
+    let model = first_head(&potential("mp0-L1"), Precision::Double);
+    let crystal = Arc::new(Crystal::in_place(&structure, 1e-6).unwrap());
+    let (result, scene) = evaluate_crystal(crystal, Thresholds::default(), &model).unwrap();
+    assert!(scene.pairs.is_empty());
+    assert!(result.energy.is_finite());
+}
+
+#[test]
+fn unknown_elements_are_refused_by_name() {
+    let model = first_head(&potential("mp0-L1"), Precision::Single);
+    let structure = structure("golden/fcc-Al-primitive.extxyz");
+    let known = model.potential.elements();
+    let unknown = (1..=118).filter_map(Element::from_number).find(|e| !known.contains(e)).unwrap();
+    let structure = Structure { species: vec![unknown], ..structure };
+    let crystal = Arc::new(Crystal::without_symmetry(&structure).unwrap());
+    let error = evaluate_crystal(crystal, Thresholds::default(), &model).unwrap_err().to_string();
+    assert!(error.contains(&format!("does not know {unknown}")), "{error}");
+}
+
+#[test]
+fn coinciding_atoms_have_a_status_and_no_energy() {
+    use s2dpes::engine::Status;
+    let two = Structure {
+        name: "two".into(),
+        lattice: Matrix3::from_diagonal_element(6.0),
+        species: vec![Element::from_symbol("O").unwrap(); 2],
+        positions: vec![Vector3::zeros(), Vector3::new(1e-5, 0.0, 0.0)],
+    };
+    let crystal = Arc::new(Crystal::without_symmetry(&two).unwrap());
+    let landscape = Arc::new(Landscape::single_point(crystal, Thresholds::default()));
+    let model = first_head(&potential("0b-L1"), Precision::Single);
+    let result = evaluate(&landscape, &model, &[Point(0)])[0];
+    assert_eq!(result.status, Status::Coinciding);
+    assert!(result.energy.is_nan());
+    assert!((result.minimum_distance - 6e-5).abs() < 1e-9);
+}
