@@ -5,13 +5,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{Random, campaign_files, evaluate, first_head, json, model, potential, structure};
+use common::{
+    Random, campaign_files, evaluate, first_head, json, model, potential, structure, with_elements,
+};
 use nalgebra::{Matrix3, Rotation3, Vector3};
 use rayon::prelude::*;
-use s2dpes::campaign::evaluate_crystal;
+use s2dpes::campaign::{engine_for, evaluate_crystal};
 use s2dpes::crystal::{Element, Structure, read_structure};
+use s2dpes::engine::Scene;
 use s2dpes::landscape::{Landscape, Point, Thresholds};
-use s2dpes::potential::Potential;
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
 
@@ -38,56 +40,60 @@ fn number(record: &serde_json::Value, key: &str) -> f64 {
     record[key].as_f64().unwrap_or_else(|| panic!("{key} of {record}"))
 }
 
+/// Calls `check` with every golden record: its name for messages, the energy per atom that we find with or without
+/// symmetry, and the record.
+fn for_every_record(precision: Precision, check: impl Fn(&str, f64, &serde_json::Value) + Sync) {
+    golden().par_iter().for_each(|(name, records)| {
+        let potential = potential(name);
+        let structures: Vec<Structure> = (records.iter())
+            .map(|r| structure(&format!("golden/{}.extxyz", r["structure"].as_str().unwrap())))
+            .collect();
+        let mut elements: Vec<Element> = structures.iter().flat_map(|s| s.species.clone()).collect();
+        elements.sort();
+        elements.dedup();
+        let mut engines: BTreeMap<&str, _> = BTreeMap::new();
+        for (record, structure) in records.iter().zip(&structures) {
+            let head = record["head"].as_str().unwrap();
+            let model = model(&potential, head, precision);
+            let engine = engines.entry(head).or_insert_with(|| engine_for(&model, &elements));
+            for symmetry in [true, false] {
+                let crystal = match symmetry {
+                    true => Crystal::in_place(structure, 1e-6),
+                    false => Crystal::without_symmetry(structure),
+                };
+                let crystal = Arc::new(crystal.unwrap());
+                let landscape = Arc::new(Landscape::single_point(crystal, Thresholds::default()));
+                let scene = Arc::new(Scene::new(landscape, &model.potential).unwrap());
+                let energy = engine.evaluate(&scene, &[Point(0)]).unwrap()[0].energy;
+                check(&format!("{name}, {}, symmetry {symmetry}", structure.name), energy, record);
+            }
+        }
+    });
+}
+
 #[test]
 fn float64_energies_are_those_of_mace_torch_for_every_flavour() {
-    golden().par_iter().for_each(|(name, records)| {
-        let potential = potential(name);
-        for record in records {
-            let model = model(&potential, record["head"].as_str().unwrap(), Precision::Double);
-            let file = record["structure"].as_str().unwrap();
-            let structure = structure(&format!("golden/{file}.extxyz"));
-            let (expected, interaction) = (number(record, "energy_eV"), number(record, "interaction_eV"));
-            for symmetry in [true, false] {
-                let found = energy(&structure, &model, symmetry) * structure.len() as f64;
-                let error = (found - expected).abs() / interaction.abs().max(1e-2);
-                assert!(error < 1e-9, "{name}, {file}, symmetry {symmetry}: {found} {expected} ({error:e})");
-            }
-        }
+    for_every_record(Precision::Double, |name, energy, record| {
+        let (expected, interaction) = (number(record, "energy_eV"), number(record, "interaction_eV"));
+        let found = energy * number(record, "n_atoms");
+        let error = (found - expected).abs() / interaction.abs().max(1e-2);
+        assert!(error < 1e-9, "{name}: {found} {expected} ({error:e})");
     });
 }
 
 #[test]
-fn float32_energies_are_within_a_tenth_of_a_microelectronvolt_or_closer_than_mace_torch() {
-    golden().par_iter().for_each(|(name, records)| {
-        let potential = potential(name);
-        for record in records {
-            let model = model(&potential, record["head"].as_str().unwrap(), Precision::Single);
-            let file = record["structure"].as_str().unwrap();
-            let structure = structure(&format!("golden/{file}.extxyz"));
-            let atoms = structure.len() as f64;
-            let expected = number(record, "energy_eV") / atoms;
-            // Where atoms nearly coincide, the features of random weights cancel from huge numbers, and float32
-            // loses digits for everyone: there we must lose fewer than mace-torch does.
-            let theirs = (number(record, "energy_float32_eV") / atoms - expected).abs();
-            for symmetry in [true, false] {
-                let error = (energy(&structure, &model, symmetry) - expected).abs();
-                assert!(
-                    error < 1e-5 || error < theirs,
-                    "{name}, {file}, symmetry {symmetry}: {error:e} {theirs:e}"
-                );
-            }
-        }
+fn float32_energies_are_close_to_float64_ones_of_mace_torch_for_every_flavour() {
+    for_every_record(Precision::Single, |name, energy, record| {
+        let atoms = number(record, "n_atoms");
+        let expected = number(record, "energy_eV") / atoms;
+        // 1e-5 eV/atom for interactions of the size that real crystals have; random weights make much more of
+        // it, above all where atoms nearly coincide. There float32 loses digits for everyone, and we must keep them in
+        // proportion, or lose fewer than mace-torch does.
+        let bound = 4e-6 * (number(record, "interaction_eV") / atoms).abs().max(2.5);
+        let theirs = (number(record, "energy_float32_eV") / atoms - expected).abs();
+        let error = (energy - expected).abs();
+        assert!(error < bound.max(theirs), "{name}: {error:e} {bound:e} {theirs:e}");
     });
-}
-
-/// A structure with its elements replaced by those that a model knows.
-fn with_elements(structure: &Structure, potential: &Potential) -> Structure {
-    let known = potential.elements();
-    let mut own: Vec<Element> = structure.species.clone();
-    own.sort();
-    own.dedup();
-    let replace = |e: &Element| known[own.iter().position(|o| o == e).unwrap_or(0) % known.len()];
-    Structure { species: structure.species.iter().map(replace).collect(), ..structure.clone() }
 }
 
 /// Every sixth structure of the campaign set.

@@ -24,8 +24,15 @@ pub struct NormalizerError {
     reason: String,
 }
 
-/// Metric tolerance of moyo's search for the lattice's own symmetry, in Angstrom.
+/// Metric tolerance of moyo's search for the lattice's own symmetry, in Angstrom; what it finds too much is dropped.
 const LATTICE_TOLERANCE: f64 = 1e-3;
+
+/// Whether a change of basis leaves all lengths and angles of a lattice alone, exactly but for rounding.
+fn keeps_metric(rotation: &Matrix3<f64>, lattice: &Matrix3<f64>) -> bool {
+    let metric = lattice.transpose() * lattice;
+    let changed = rotation.transpose() * metric * rotation;
+    (changed - metric).amax() < 1e-9 * metric.amax()
+}
 
 impl Normalizer {
     /// The normaliser for conventional lattice vectors given as columns, in Angstrom.
@@ -56,6 +63,7 @@ impl Normalizer {
                 to_conventional.transform_operation(&MoyoOperation::new(*o.linear(), *o.origin_shift()))
             })
             .map(|o| Operation { rotation: o.rotation.map(f64::from), translation: o.translation })
+            .filter(|o| keeps_metric(&o.rotation, lattice))
             .collect();
         let polar_directions = normalizer
             .continuous_translation_directions

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use s2dpes::campaign::engine_for;
-use s2dpes::crystal::{Structure, read_structure};
+use s2dpes::crystal::{Element, Structure, read_structure};
 use s2dpes::engine::{PointResult, Scene};
 use s2dpes::landscape::{Landscape, Point};
 use s2dpes::potential::Potential;
@@ -83,4 +83,31 @@ impl Random {
     pub fn below(&mut self, n: usize) -> usize {
         (self.unit() * n as f64) as usize % n
     }
+}
+
+/// Elements that replace those of a structure by ones that a model knows, in alphabetical order of the symbols, so that
+/// orbits keep their order.
+fn replacements(structure: &Structure, potential: &Potential) -> Vec<(Element, Element)> {
+    let sorted = |mut elements: Vec<Element>| {
+        elements.sort_by_key(|e| e.symbol());
+        elements.dedup();
+        elements
+    };
+    let (own, known) = (sorted(structure.species.clone()), sorted(potential.elements().to_vec()));
+    own.iter().enumerate().map(|(i, e)| (*e, known[i % known.len()])).collect()
+}
+
+/// A structure with its elements replaced by those that a model knows.
+pub fn with_elements(structure: &Structure, potential: &Potential) -> Structure {
+    let replacements = replacements(structure, potential);
+    let replace = |e: &Element| replacements.iter().find(|(own, _)| own == e).unwrap().1;
+    Structure { species: structure.species.iter().map(replace).collect(), ..structure.clone() }
+}
+
+/// The name that a DOF such as `W1.x` has after [`with_elements`].
+pub fn renamed(dof: &str, structure: &Structure, potential: &Potential) -> String {
+    let symbol: String = dof.chars().take_while(|c| c.is_alphabetic()).collect();
+    let replacements = replacements(structure, potential);
+    let new = replacements.iter().find(|(own, _)| own.symbol() == symbol).unwrap().1;
+    dof.replacen(&symbol, new.symbol(), 1)
 }
