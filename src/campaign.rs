@@ -234,7 +234,7 @@ impl<'a, 'r> Runner<'a, 'r> {
         };
         if !self.engine.as_ref().is_some_and(fits) {
             let engine = engine_for(model, &elements);
-            log::info!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
+            log::debug!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
             self.engine = Some((model.clone(), elements, engine));
         }
     }

@@ -99,8 +99,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Plot(arguments) => plot::run(arguments),
         Command::Model(arguments) => model::run(arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "s2dpes", &mut std::io::stdout());
-            Ok(Ending::Complete)
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "s2dpes", &mut script);
+            std::io::stdout().write_all(&script).map(|()| Ending::Complete).map_err(Failure::from)
         }
     };
     exit_code(ending)

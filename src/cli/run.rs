@@ -64,7 +64,7 @@ fn record() -> RunRecord {
         started: super::progress::utc_now(),
         host: hostname(),
         job: variable("SLURM_JOB_ID"),
-        version: format!("s2dpes {}", version_text()),
+        version: version_text().to_string(),
         ..RunRecord::default()
     }
 }

@@ -46,7 +46,8 @@ impl ResultFile {
         }
         if !exists || restart {
             let history = format!("{} s2dpes run", run.started);
-            create(path, &Header { campaign, source: &run.version, history: &history }, work)?;
+            let source = format!("s2dpes {}", run.version);
+            create(path, &Header { campaign, source: &source, history: &history }, work)?;
         }
         let fail = |e: hdf5::Error| StoreError::new(path, explain(&e));
         let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;

@@ -43,6 +43,8 @@ pub struct ModelResult {
     pub reference_energy: f64,
     /// As [`crate::engine::Status`].
     pub status: Vec<u8>,
+    /// Row-major index of the equivalent point that was evaluated.
+    pub irreducible_index: Vec<u32>,
     /// As [`schema::TILE_STATES`].
     pub tile_states: Vec<u8>,
     /// Seconds that the stored tiles took.
@@ -79,6 +81,11 @@ impl Results {
             return Err(StoreError::new(path, "it is no result of s2dpes"));
         }
         Ok(Results { path: path.to_path_buf(), file })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The campaign file that made it.
@@ -174,6 +181,7 @@ fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
         energy: group.dataset(schema::ENERGY.name)?.read_raw()?,
         reference_energy: group.dataset(schema::REFERENCE_ENERGY.name)?.read_scalar()?,
         status: group.dataset(schema::STATUS.name)?.read_raw()?,
+        irreducible_index: group.dataset(schema::IRREDUCIBLE.name)?.read_raw()?,
         tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
         seconds: seconds.iter().filter(|s| s.is_finite()).sum(),
     })

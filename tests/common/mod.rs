@@ -111,3 +111,10 @@ pub fn renamed(dof: &str, structure: &Structure, potential: &Potential) -> Strin
     let new = replacements.iter().find(|(own, _)| own.symbol() == symbol).unwrap().1;
     dof.replacen(&symbol, new.symbol(), 1)
 }
+
+/// Writes a stored model into a folder and returns its path.
+pub fn write_model(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(format!("{name}.model"));
+    std::fs::write(&path, model_bytes(name)).unwrap();
+    path
+}

@@ -69,6 +69,8 @@ FLAVOURS = {
     "readout-5": dict(MP0, hidden=L1, readout="5x0e", radial_MLP=NARROW),
     "float32": dict(ZERO_B2, hidden=L1, radial_MLP=NARROW, dtype=torch.float32),
     "cutoff-6": dict(ZERO_B2, hidden=L1, num_polynomial_cutoff=6, radial_MLP=NARROW),
+    "all-elements": dict(ZERO_B2, hidden="4x0e+4x1o", radial_MLP=NARROW, r_max=4.5, readout="4x0e", dtype=torch.float32,
+                         elements=list(range(1, 84)) + list(range(89, 95))),
     "reduced-basis": dict(MP0, hidden=L1, use_reduced_cg=True, radial_MLP=NARROW),
 }
 ORDINARY = ["rutile-TiO2", "perovskite-CaTiO3-Pnma", "fcc-Al-primitive", "Sn2S3-Pnma", "wurtzite-AlN", "pyrite-FeS2",

@@ -1,0 +1,309 @@
+//! Campaigns: computed, stored, resumed, refused.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{data, model_bytes, write_model};
+use s2dpes::campaign::{CampaignError, Options, Outcome, run};
+use s2dpes::config::Campaign;
+use s2dpes::engine::Status;
+use s2dpes::landscape::Point;
+use s2dpes::store::{LandscapeResult, Results, RunRecord};
+use tempfile::TempDir;
+
+/// A folder with a model and a structure, and a campaign over them.
+struct Setting {
+    folder: TempDir,
+}
+
+const ONE_LANDSCAPE: &str = r#"
+[campaign]
+output = "result.h5"
+tile_points = 16
+[[model]]
+name = "tiny"
+file = "mp0-L1.model"
+[[structure]]
+file = "perovskite-CaTiO3-Pnma.extxyz"
+name = "CaTiO3"
+[[structure.landscape]]
+axes = [ { dof = "Ca1.x", points = 10 }, { dof = "Ca1.z", points = 12 } ]
+"#;
+
+impl Setting {
+    fn new() -> Setting {
+        let folder = tempfile::tempdir().unwrap();
+        write_model(folder.path(), "mp0-L1");
+        for name in ["perovskite-CaTiO3-Pnma", "rutile-TiO2"] {
+            let file = format!("{name}.extxyz");
+            std::fs::copy(data(&format!("golden/{file}")), folder.path().join(&file)).unwrap();
+        }
+        Setting { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn campaign(&self, text: &str) -> Campaign {
+        Campaign::parse(text, &self.path("campaign.toml")).unwrap()
+    }
+
+    fn run(&self, text: &str) -> Result<Outcome, CampaignError> {
+        self.run_with(text, false)
+    }
+
+    fn run_with(&self, text: &str, restart: bool) -> Result<Outcome, CampaignError> {
+        let run_record = RunRecord {
+            started: "2026-01-01T00:00:00Z".into(),
+            version: "test".into(),
+            ..RunRecord::default()
+        };
+        let options = Options { restart, run: run_record, report: &mut |_| {} };
+        run(&self.campaign(text), options)
+    }
+
+    fn landscape(&self, structure: &str, name: &str) -> LandscapeResult {
+        Results::open(&self.path("result.h5")).unwrap().landscape(structure, name).unwrap()
+    }
+}
+
+/// Bits of everything that a landscape holds.
+fn bits(landscape: &LandscapeResult) -> Vec<u64> {
+    let arrays = [&landscape.distance_cost, &landscape.minimum_distance];
+    let models = landscape.models.iter().map(|m| &m.energy);
+    arrays.into_iter().chain(models).flatten().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn a_landscape_is_stored_with_everything_that_describes_it() {
+    let setting = Setting::new();
+    let outcome = setting.run(ONE_LANDSCAPE).unwrap();
+    assert!(outcome.skipped.is_empty());
+    let results = Results::open(&setting.path("result.h5")).unwrap();
+    assert_eq!(results.campaign().unwrap(), ONE_LANDSCAPE);
+    assert_eq!(results.runs().unwrap().len(), 1);
+    assert_eq!(results.landscapes().unwrap(), [("CaTiO3".to_string(), "Ca1.x-Ca1.z".to_string())]);
+    let landscape = setting.landscape("CaTiO3", "Ca1.x-Ca1.z");
+    assert_eq!(landscape.protostructure, "AB3C_oP20_62_c_cd_a:Ca-O-Ti");
+    assert_eq!(landscape.axes.len(), 2);
+    assert_eq!(landscape.axes[0].values.len(), 10);
+    assert_eq!((landscape.axes[1].orbit.as_str(), landscape.axes[1].wyckoff.as_str()), ("Ca1", "4c"));
+    let model = &landscape.models[0];
+    assert_eq!(model.energy.len(), 120);
+    assert!(model.status.iter().all(|s| *s == Status::Done as u8));
+    assert!(model.tile_states.iter().all(|s| *s == 1));
+    assert!(model.energy.iter().all(|e| e.is_finite()));
+    assert!(landscape.distance_cost.iter().any(|c| *c > 0.0));
+    // Points that symmetry relates hold the same bits: (x, z) -> (x + 1/2, 1/2 - z).
+    let at = |i: usize, j: usize| model.energy[i * 12 + j].to_bits();
+    for (i, j) in (0..10).flat_map(|i| (0..12).map(move |j| (i, j))) {
+        assert_eq!(at(i, j), at((i + 5) % 10, (18 - j) % 12));
+    }
+}
+
+#[test]
+fn stored_energies_are_those_of_single_structures() {
+    let setting = Setting::new();
+    setting.run(ONE_LANDSCAPE).unwrap();
+    let landscape = setting.landscape("CaTiO3", "Ca1.x-Ca1.z");
+    let potential = common::potential("mp0-L1");
+    let model = common::first_head(&potential, s2dpes::work::Precision::Double);
+    let file = setting.path("perovskite-CaTiO3-Pnma.extxyz");
+    let structure = s2dpes::crystal::read_structure(&file).unwrap();
+    let mut crystal = s2dpes::symmetry::Crystal::new(&structure, 0.01).unwrap();
+    let evaluate = |crystal: s2dpes::symmetry::Crystal| {
+        let thresholds = s2dpes::landscape::Thresholds::default();
+        s2dpes::campaign::evaluate_crystal(crystal.into(), thresholds, &model).unwrap().0
+    };
+    let reference = evaluate(crystal.clone());
+    assert!((landscape.models[0].reference_energy - reference.energy).abs() < 1e-5);
+    let orbit = crystal.orbits.iter().position(|o| o.name == "Ca1").unwrap();
+    for (i, j) in [(0, 0), (3, 7), (9, 11)] {
+        crystal.orbits[orbit].coordinates.x = landscape.axes[0].values[i];
+        crystal.orbits[orbit].coordinates.z = landscape.axes[1].values[j];
+        let expected = evaluate(crystal.clone());
+        let index = Point((i * 12 + j) as u32).index();
+        let energy = landscape.models[0].energy[index];
+        assert!((energy - expected.energy).abs() < 2e-5 * expected.energy.abs().max(1.0), "{i} {j} {energy}");
+        assert!((landscape.minimum_distance[index] - expected.minimum_distance).abs() < 1e-12);
+        assert!((landscape.distance_cost[index] - expected.distance_cost).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn tiles_threads_and_equivalence_do_not_change_a_bit() {
+    let setting = Setting::new();
+    setting.run(ONE_LANDSCAPE).unwrap();
+    let expected = bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z"));
+    for tile in [1, 7, 100, 10_000] {
+        let text = ONE_LANDSCAPE.replace("tile_points = 16", &format!("tile_points = {tile}"));
+        setting.run_with(&text, true).unwrap();
+        assert!(bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z")) == expected, "tiles of {tile}");
+    }
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| setting.run_with(ONE_LANDSCAPE, true)).unwrap();
+        assert!(bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z")) == expected, "{threads} threads");
+    }
+    // Evaluated one by one, equivalent points agree to rounding; their representatives to the bit.
+    let text = ONE_LANDSCAPE.replace("tile_points = 16", "equivalence = \"none\"");
+    setting.run_with(&text, true).unwrap();
+    let full = setting.landscape("CaTiO3", "Ca1.x-Ca1.z");
+    let energies = &expected[240..];
+    let same = full.models[0].energy.iter().zip(energies).filter(|(e, b)| e.to_bits() == **b).count();
+    assert!(same >= 60, "{same}");
+    for (energy, bits) in full.models[0].energy.iter().zip(energies) {
+        let other = f64::from_bits(*bits);
+        assert!((energy - other).abs() < 2e-5 * other.abs().max(1.0), "{energy} {other}");
+    }
+}
+
+#[test]
+fn the_same_campaign_resumes_and_computes_nothing_twice() {
+    let setting = Setting::new();
+    let first = setting.run(ONE_LANDSCAPE).unwrap();
+    assert_eq!(first.tiles_resumed, 0);
+    let expected = bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z"));
+    // As if a run had been killed: some tiles open, their values gone.
+    {
+        let file = hdf5::File::open_rw(setting.path("result.h5")).unwrap();
+        let group = file.group("CaTiO3/Ca1.x-Ca1.z/tiny").unwrap();
+        let states = group.dataset("tile_state").unwrap();
+        for tile in [1, 3] {
+            states.write_slice(&[0_u8], tile..tile + 1).unwrap();
+        }
+    }
+    let second = setting.run(ONE_LANDSCAPE).unwrap();
+    assert_eq!(second.tiles_resumed, first.tiles_done - 2);
+    assert!(second.points < first.points && second.points > 0);
+    assert_eq!(bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z")), expected);
+    let third = setting.run(ONE_LANDSCAPE).unwrap();
+    assert_eq!((third.points, third.tiles_resumed), (0, first.tiles_done));
+    assert_eq!(Results::open(&setting.path("result.h5")).unwrap().runs().unwrap().len(), 3);
+}
+
+#[test]
+fn changed_inputs_are_refused_with_the_difference_named() {
+    let setting = Setting::new();
+    setting.run(ONE_LANDSCAPE).unwrap();
+    let before = std::fs::read(setting.path("result.h5")).unwrap();
+    let refuse = |text: &str, difference: &str| {
+        let error = setting.run(text).unwrap_err().to_string();
+        assert!(error.contains(difference) && error.contains("--restart"), "{error}");
+    };
+    let rutile = ONE_LANDSCAPE
+        .replace("perovskite-CaTiO3-Pnma", "rutile-TiO2")
+        .replace("Ca1.x", "O1.x")
+        .replace(", { dof = \"Ca1.z\", points = 12 }", "");
+    refuse(&ONE_LANDSCAPE.replace("points = 10", "points = 11"), "axes of CaTiO3/Ca1.x-Ca1.z");
+    refuse(
+        &ONE_LANDSCAPE.replace("tile_points = 16", "dtype = \"f64\""),
+        "float64 now and float32 in the file",
+    );
+    refuse(&ONE_LANDSCAPE.replace("tile_points = 16", "tile_points = 17"), "points_per_tile");
+    refuse(&ONE_LANDSCAPE.replace("tile_points = 16", "equivalence = \"none\""), "equivalence");
+    refuse(&ONE_LANDSCAPE.replace("\"tiny\"", "\"other\""), "it has no CaTiO3/Ca1.x-Ca1.z/other");
+    refuse(&rutile, "space_group_number");
+    refuse(&format!("{ONE_LANDSCAPE}[distance]\nscale = 0.8"), "thresholds");
+    std::fs::write(setting.path("mp0-L1.model"), model_bytes("all-elements")).unwrap();
+    refuse(ONE_LANDSCAPE, "weights_sha256");
+    assert!(std::fs::read(setting.path("result.h5")).unwrap() == before, "the file is untouched");
+    // Starting over is possible, and only on demand.
+    setting.run_with(ONE_LANDSCAPE, true).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_result_is_never_overwritten() {
+    let setting = Setting::new();
+    std::fs::write(setting.path("result.h5"), "precious").unwrap();
+    for restart in [false, true] {
+        let error = setting.run_with(ONE_LANDSCAPE, restart).unwrap_err().to_string();
+        assert!(error.contains("no readable result of s2dpes"), "{error}");
+    }
+    assert_eq!(std::fs::read(setting.path("result.h5")).unwrap(), b"precious");
+}
+
+#[test]
+fn one_bad_structure_does_not_stop_the_others() {
+    let setting = Setting::new();
+    std::fs::write(setting.path("broken.cif"), "data_x\n_cell_length_a 4\n").unwrap();
+    let one = "file = \"perovskite-CaTiO3-Pnma.extxyz\"\nname = \"CaTiO3\"";
+    let axes = "axes = [ { dof = \"Ca1.x\", points = 10 }, { dof = \"Ca1.z\", points = 12 } ]";
+    let text =
+        ONE_LANDSCAPE.replace(one, "file = \"*.[ce][ix][ft]*\"").replace(axes, "orbit = \"O\"\npoints = 4");
+    let outcome = setting.run(&text).unwrap();
+    assert_eq!(outcome.skipped.len(), 1);
+    assert!(outcome.skipped[0].why.contains("broken.cif"), "{:?}", outcome.skipped);
+    let landscapes = Results::open(&setting.path("result.h5")).unwrap().landscapes().unwrap();
+    assert_eq!(landscapes.len(), 2);
+    assert_eq!(landscapes[1].1, "O1.x", "rutile's oxygen has one free coordinate");
+    // All bad: nothing is computed and nothing is left behind.
+    std::fs::remove_file(setting.path("result.h5")).unwrap();
+    let text = ONE_LANDSCAPE.replace("perovskite-CaTiO3-Pnma.extxyz", "broken.cif");
+    assert!(matches!(setting.run(&text), Err(CampaignError::Prepare(_))));
+    assert!(!setting.path("result.h5").exists());
+}
+
+#[test]
+fn a_model_that_lacks_an_element_is_left_out_for_that_structure_only() {
+    let setting = Setting::new();
+    write_model(setting.folder.path(), "aiida-mlip-test");
+    let text = format!("{ONE_LANDSCAPE}[[model]]\nname = \"small\"\nfile = \"aiida-mlip-test.model\"\n");
+    let outcome = setting.run(&text).unwrap();
+    assert_eq!(outcome.skipped.len(), 1);
+    assert_eq!(outcome.skipped[0].what, "CaTiO3/Ca1.x-Ca1.z/small");
+    assert!(outcome.skipped[0].why.contains("does not know"), "{:?}", outcome.skipped);
+}
+
+#[test]
+fn axes_may_be_one_or_three_and_parts_of_a_period() {
+    let setting = Setting::new();
+    let axes = "axes = [ { dof = \"Ca1.x\", points = 10 }, { dof = \"Ca1.z\", points = 12 } ]";
+    let three = "axes = [ { dof = \"Ca1.x\", points = 3 }, { dof = \"O1.x\", points = 2, range = [0.45, 0.5] }, \
+                 { dof = \"O2.y\", points = 3 } ]\n[[structure.landscape]]\nname = \"line\"\n\
+                 axes = [ { dof = \"O1.z\", points = 5, range = [0.0, 0.2] } ]";
+    setting.run(&ONE_LANDSCAPE.replace(axes, three)).unwrap();
+    let cube = setting.landscape("CaTiO3", "Ca1.x-O1.x-O2.y");
+    assert_eq!(cube.models[0].energy.len(), 18);
+    assert!(cube.models[0].energy.iter().all(|e| e.is_finite()));
+    let line = setting.landscape("CaTiO3", "line");
+    assert_eq!(line.axes[0].values, [0.0, 0.05, 0.1, 0.15000000000000002, 0.2]);
+}
+
+#[test]
+fn every_structure_of_the_campaign_set_is_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), "all-elements");
+    let text = format!(
+        "[campaign]\noutput = \"all.h5\"\n[[model]]\nname = \"tiny\"\nfile = \"all-elements.model\"\n\
+         [[structure]]\nfile = \"{}/*.extxyz\"\n[[structure.landscape]]\norbit = \"first-free\"\npoints = 4\n",
+        data("campaign/structures").display()
+    );
+    let campaign = Campaign::parse(&text, &folder.path().join("c.toml")).unwrap();
+    let options = Options { restart: false, run: RunRecord::default(), report: &mut |_| {} };
+    let outcome = run(&campaign, options).unwrap();
+    // One structure holds americium, which the model does not know.
+    assert_eq!(outcome.skipped.len(), 1, "{:?}", outcome.skipped);
+    assert!(outcome.skipped[0].why.contains("Am"));
+    let results = Results::open(Path::new(&campaign.output)).unwrap();
+    assert_eq!(results.landscapes().unwrap().len(), 307);
+    assert_eq!(outcome.points_without_energy, count_without_energy(&results));
+}
+
+/// Irreducible points are counted once by a run; here all nodes are looked at.
+fn count_without_energy(results: &Results) -> usize {
+    let mut without = 0;
+    for (structure, name) in results.landscapes().unwrap() {
+        let landscape = results.landscape(&structure, &name).unwrap();
+        let model = &landscape.models[0];
+        assert!(model.status.iter().all(|s| *s != Status::Open as u8), "{structure}");
+        let index = &model.irreducible_index;
+        let own = (0..model.energy.len()).filter(|i| index[*i] as usize == *i);
+        without += own.filter(|i| model.status[*i] != Status::Done as u8).count();
+        let finite = model.energy.iter().zip(&model.status).all(|(e, s)| e.is_finite() == (*s == 1));
+        assert!(finite, "{structure}");
+    }
+    without
+}
