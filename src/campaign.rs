@@ -2,11 +2,11 @@
 
 mod prepare;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Campaign;
+use crate::crystal::Element;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::{Engine, EngineError, PointResult, Scene, SceneError, Status};
 use crate::landscape::{Landscape, Point, Thresholds};
@@ -87,7 +87,7 @@ pub fn run(campaign: &Campaign, options: Options) -> Result<Outcome, CampaignErr
 }
 
 /// An engine for a model and the elements of a scene.
-pub fn engine_for(model: &Model, elements: &[crate::crystal::Element]) -> Box<dyn Engine> {
+pub fn engine_for(model: &Model, elements: &[Element]) -> Box<dyn Engine> {
     let Family::Mace(mace) = &model.potential.family;
     match model.precision {
         Precision::Single => Box::new(MaceEngine::<f32>::new(mace, elements, model.head)),
@@ -126,6 +126,33 @@ pub enum EvaluationError {
     Nothing,
 }
 
+/// Why a surface was not completed.
+enum Unfinished {
+    /// The file cannot take any more: the campaign ends.
+    Store(StoreError),
+    /// Something about this surface: the others go on.
+    Surface(String),
+}
+
+impl From<StoreError> for Unfinished {
+    fn from(error: StoreError) -> Self {
+        Unfinished::Store(error)
+    }
+}
+
+impl Unfinished {
+    fn surface(error: impl std::fmt::Display) -> Unfinished {
+        Unfinished::Surface(error.to_string())
+    }
+}
+
+/// An engine and what it was made for.
+struct PreparedEngine {
+    model: Arc<Model>,
+    elements: Vec<Element>,
+    engine: Box<dyn Engine>,
+}
+
 struct Runner<'a, 'r> {
     work: &'a Work,
     file: ResultFile,
@@ -133,8 +160,8 @@ struct Runner<'a, 'r> {
     started: Instant,
     tiles: usize,
     outcome: Outcome,
-    /// The last engine, with the model and elements it was made for.
-    engine: Option<(Arc<Model>, Vec<crate::crystal::Element>, Box<dyn Engine>)>,
+    /// The last one, since neighbouring surfaces often need the same.
+    engine: Option<PreparedEngine>,
 }
 
 impl<'a, 'r> Runner<'a, 'r> {
@@ -146,7 +173,8 @@ impl<'a, 'r> Runner<'a, 'r> {
     ) -> Result<Self, StoreError> {
         options.run.engine = format!("cpu, {} threads", rayon::current_num_threads());
         options.run.ranks = 1;
-        let file = open_file(&campaign.output, campaign, work, &options)?;
+        let run = options.run.clone();
+        let file = ResultFile::open(&campaign.output, &campaign.text, work, run, options.restart)?;
         let tiles = work.surfaces().map(|id| work.surface(id).tiles.len()).sum();
         let outcome = Outcome { skipped: work.skipped.clone(), ..Outcome::default() };
         Ok(Runner { work, file, options, started, tiles, outcome, engine: None })
@@ -161,82 +189,75 @@ impl<'a, 'r> Runner<'a, 'r> {
         if open.is_empty() {
             return Ok(());
         }
-        let failed = match self.evaluate(id, &open)? {
-            Ok(()) => None,
-            Err(reason) => Some(reason),
-        };
-        if let Some(reason) = failed {
-            self.file.fail_tiles(self.work, id, &open)?;
-            self.outcome.skipped.push(Skipped { what: self.work.path(id), why: reason });
+        match self.complete(id, &open) {
+            Ok(()) => {}
+            Err(Unfinished::Store(error)) => return Err(error.into()),
+            Err(Unfinished::Surface(why)) => {
+                self.file.fail_tiles(self.work, id, &open)?;
+                self.outcome.skipped.push(Skipped { what: self.work.path(id), why });
+            }
         }
         self.file.close_surface(id);
         Ok(())
     }
 
-    /// The outer error ends the campaign, the inner one only this surface.
-    fn evaluate(&mut self, id: SurfaceId, open: &[usize]) -> Result<Result<(), String>, StoreError> {
+    fn complete(&mut self, id: SurfaceId, open: &[usize]) -> Result<(), Unfinished> {
         let surface = self.work.surface(id);
         let landscape = self.work.landscape(id);
-        let scene = match Scene::new(landscape.landscape.clone(), &surface.model.potential) {
-            Ok(scene) => Arc::new(scene),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        self.use_engine(&surface.model, landscape.elements());
-        if let Err(reason) = self.reference(id)? {
-            return Ok(Err(reason));
-        }
-        let path = self.work.path(id);
+        let potential = &surface.model.potential;
+        let scene =
+            Arc::new(Scene::new(landscape.landscape.clone(), potential).map_err(Unfinished::surface)?);
+        self.reference(id)?;
         for tile in open {
-            let Some((_, _, engine)) = &mut self.engine else { break };
             let began = Instant::now();
-            let results = match engine.evaluate(&scene, &surface.tiles[*tile].points) {
-                Ok(results) => results,
-                Err(error) => return Ok(Err(error.to_string())),
-            };
+            let engine = self.engine(&surface.model, landscape.elements());
+            let results =
+                engine.evaluate(&scene, &surface.tiles[*tile].points).map_err(Unfinished::surface)?;
             self.file.write_tile(self.work, id, *tile, (&results, began.elapsed().as_secs_f64()))?;
-            self.outcome.tiles_done += 1;
-            self.outcome.points += results.len();
-            self.outcome.points_without_energy += results.iter().filter(|r| r.status != Status::Done).count();
-            (self.options.report)(&Report {
-                surface: &path,
-                tiles_done: self.outcome.tiles_done,
-                tiles: self.tiles,
-                points: self.outcome.points,
-                elapsed: self.started.elapsed(),
-            });
+            self.report(id, &results);
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Computes and stores the energy of the input structure.
-    fn reference(&mut self, id: SurfaceId) -> Result<Result<(), String>, StoreError> {
-        let landscape = &self.work.landscape(id).landscape;
-        let single = Landscape::single_point(landscape.crystal.clone(), landscape.thresholds.clone());
-        let scene = match Scene::new(Arc::new(single), &self.work.surface(id).model.potential) {
-            Ok(scene) => Arc::new(scene),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let Some((_, _, engine)) = &mut self.engine else { return Ok(Ok(())) };
-        match engine.evaluate(&scene, &[Point(0)]) {
-            Ok(results) => {
-                for result in results {
-                    self.file.write_reference(self.work, id, result.energy)?;
-                }
-                Ok(Ok(()))
-            }
-            Err(error) => Ok(Err(error.to_string())),
+    fn reference(&mut self, id: SurfaceId) -> Result<(), Unfinished> {
+        let work = self.work.landscape(id);
+        let model = &self.work.surface(id).model;
+        let (crystal, thresholds) = (work.landscape.crystal.clone(), work.landscape.thresholds.clone());
+        let single = Arc::new(Landscape::single_point(crystal, thresholds));
+        let scene = Arc::new(Scene::new(single, &model.potential).map_err(Unfinished::surface)?);
+        let engine = self.engine(model, work.elements());
+        for result in engine.evaluate(&scene, &[Point(0)]).map_err(Unfinished::surface)? {
+            self.file.write_reference(self.work, id, result.energy)?;
         }
+        Ok(())
     }
 
-    fn use_engine(&mut self, model: &Arc<Model>, elements: Vec<crate::crystal::Element>) {
-        let fits = |(m, e, _): &(Arc<Model>, Vec<crate::crystal::Element>, Box<dyn Engine>)| {
-            Arc::ptr_eq(m, model) && *e == elements
+    /// An engine for a model and some elements: the last one if it fits.
+    fn engine(&mut self, model: &Arc<Model>, elements: Vec<Element>) -> &mut dyn Engine {
+        let fits = |e: &PreparedEngine| Arc::ptr_eq(&e.model, model) && e.elements == elements;
+        let prepared = match self.engine.take().filter(fits) {
+            Some(prepared) => prepared,
+            None => {
+                let engine = engine_for(model, &elements);
+                log::debug!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
+                PreparedEngine { model: model.clone(), elements, engine }
+            }
         };
-        if !self.engine.as_ref().is_some_and(fits) {
-            let engine = engine_for(model, &elements);
-            log::debug!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
-            self.engine = Some((model.clone(), elements, engine));
-        }
+        self.engine.insert(prepared).engine.as_mut()
+    }
+
+    fn report(&mut self, id: SurfaceId, results: &[PointResult]) {
+        self.outcome.tiles_done += 1;
+        self.outcome.points += results.len();
+        self.outcome.points_without_energy += results.iter().filter(|r| r.status != Status::Done).count();
+        (self.options.report)(&Report {
+            surface: &self.work.path(id),
+            tiles_done: self.outcome.tiles_done,
+            tiles: self.tiles,
+            points: self.outcome.points,
+            elapsed: self.started.elapsed(),
+        });
     }
 
     fn finish(mut self) -> Result<Outcome, CampaignError> {
@@ -244,13 +265,4 @@ impl<'a, 'r> Runner<'a, 'r> {
         self.file.finish(self.outcome.elapsed.as_secs_f64())?;
         Ok(self.outcome)
     }
-}
-
-fn open_file(
-    output: &Path,
-    campaign: &Campaign,
-    work: &Work,
-    options: &Options,
-) -> Result<ResultFile, StoreError> {
-    ResultFile::open(output, &campaign.text, work, options.run.clone(), options.restart)
 }

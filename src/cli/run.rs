@@ -19,6 +19,9 @@ use super::{Ending, Failure, use_threads, version_text};
 pub(crate) struct Arguments {
     /// The campaign file.
     campaign: PathBuf,
+    /// Result file, instead of the one that the campaign file names.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
     /// Start over, throwing away what the result file holds.
     #[arg(long)]
     restart: bool,
@@ -29,7 +32,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     use_threads(arguments.threads)?;
-    let campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
+    let mut campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
+    if let Some(output) = &arguments.output {
+        campaign.output = output.clone();
+    }
     let mut progress = Progress::new();
     let options =
         Options { restart: arguments.restart, run: record(), report: &mut |report| progress.show(report) };

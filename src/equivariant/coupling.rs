@@ -25,7 +25,7 @@ impl Coupling {
 /// # Panics
 /// If `l1 + l2 + l3` is odd or the degrees do not form a triangle.
 pub fn coupling(l1: usize, l2: usize, l3: usize) -> Coupling {
-    assert!((l1 + l2 + l3) % 2 == 0, "degrees {l1}, {l2}, {l3} have an odd sum");
+    assert!((l1 + l2 + l3).is_multiple_of(2), "degrees {l1}, {l2}, {l3} have an odd sum");
     assert!(l1.abs_diff(l2) <= l3 && l3 <= l1 + l2, "degrees {l1}, {l2}, {l3} form no triangle");
     let harmonics = Harmonics::new(l1.max(l2).max(l3));
     let mut values = vec![0.0; (2 * l1 + 1) * (2 * l2 + 1) * (2 * l3 + 1)];

@@ -337,7 +337,7 @@ impl Machine<'_> {
     }
 
     fn set_items(&mut self, items: &[Value]) -> Step<()> {
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err("a key has no value".into());
         }
         match self.top()? {

@@ -67,7 +67,8 @@ fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     runs::create(&file)?;
     if !work.skipped.is_empty() {
         let lines: Vec<String> = work.skipped.iter().map(|s| format!("{}: {}", s.what, s.why)).collect();
-        text_list(&file, &schema::SKIPPED, &lines)?;
+        let dataset = text_list(&file, &schema::SKIPPED, &lines)?;
+        scales::attach(&dataset, &[&scales::counting_scale(&file, "skip", lines.len())?])?;
     }
     for (place, structure) in work.structures.iter().enumerate() {
         write_structure(&file, place, structure)?;

@@ -3,7 +3,7 @@
 use hdf5::types::FixedUnicode;
 use hdf5::{Dataset, Group, H5Type};
 
-use super::scales::describe;
+use super::scales::{attach, counting_scale, describe};
 use super::schema::RUNS;
 
 /// Room for this many starts is made at creation, since nothing grows later; the last row takes all that follow.
@@ -50,6 +50,7 @@ fn fixed<const N: usize>(text: &str) -> FixedUnicode<N> {
 pub(super) fn create(root: &Group) -> hdf5::Result<()> {
     let runs = root.new_dataset::<Row>().shape(CAPACITY).create(RUNS.name)?;
     runs.write_raw(&vec![row(&RunRecord::default()); CAPACITY])?;
+    attach(&runs, &[&counting_scale(root, "run", CAPACITY)?])?;
     describe(&runs, &RUNS)
 }
 

@@ -232,7 +232,7 @@ fn read_readout(module: &Module, sizes: &Sizes, heads: usize) -> Result<Readout,
         "NonLinearReadoutBlock" => {
             let (first, second) = (module.child("linear_1")?, module.child("linear_2")?);
             let hidden = second.array("weight")?.values.len() / heads;
-            if hidden == 0 || hidden % heads != 0 {
+            if hidden == 0 || !hidden.is_multiple_of(heads) {
                 return Err(module.error(format!("{hidden} hidden units do not divide among {heads} heads")));
             }
             let activations = module.child("non_linearity")?.list("acts")?;

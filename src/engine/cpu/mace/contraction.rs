@@ -154,7 +154,8 @@ impl<T: Real> SiteContraction<T> {
     /// Component `m` of the result for a group of points, in one lane of channels.
     #[inline(always)]
     pub(super) fn evaluate(&self, m: usize, channel_lane: usize, inputs: &[Quad<T>]) -> Quad<T> {
-        let mut next = channel_lane * self.count + self.polynomials[..m].iter().map(count).sum::<usize>();
+        let mut next =
+            channel_lane * self.count + self.polynomials[..m].iter().map(|p| count(p)).sum::<usize>();
         let mut take = || {
             let coefficient = lane(&self.coefficients, next);
             next += 1;
@@ -188,7 +189,7 @@ fn multiply_add<T: Real>(a: &Quad<T>, b: &Quad<T>, sum: &mut Quad<T>) {
 }
 
 /// Number of coefficients of a polynomial.
-fn count(polynomial: &Vec<First>) -> usize {
+fn count(polynomial: &[First]) -> usize {
     let seconds = |f: &First| f.seconds.iter().map(|s| usize::from(s.own) + s.thirds.len()).sum::<usize>();
     polynomial.iter().map(|f| usize::from(f.own) + seconds(f)).sum()
 }
@@ -209,7 +210,8 @@ fn overlaps(bases: &[DMatrix<f64>]) -> Vec<Vec<(usize, f64)>> {
 
 /// Nests monomials by their indices, and reports them in the order of evaluation.
 fn nest(monomials: &Monomials, mut report: impl FnMut(&[usize])) -> Vec<First> {
-    let mut tree: BTreeMap<usize, (bool, BTreeMap<usize, (bool, Vec<usize>)>)> = BTreeMap::new();
+    type Seconds = BTreeMap<usize, (bool, Vec<usize>)>;
+    let mut tree: BTreeMap<usize, (bool, Seconds)> = BTreeMap::new();
     for key in monomials.keys() {
         let first = tree.entry(key[0]).or_default();
         match key[1..] {
