@@ -32,8 +32,8 @@ use crate::engine::{COINCIDENCE, Engine, EngineError, PointResult, Scene, Status
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
 use forward::{BLOCK, Workspace};
-use geometry::Geometry;
-use operator::{Bundle, Operators};
+use geometry::{Geometry, Group};
+use operator::{Bundle, Operators, Scratch};
 use weights::Weights;
 
 /// A MACE model on the CPU.
@@ -72,16 +72,16 @@ impl<T: Real> Engine for MaceEngine<T> {
         self.prepare(scene)?;
         let Some((_, prepared)) = &self.prepared else { return Ok(Vec::new()) };
         let batch = Batch::new(scene, &prepared.geometry, &self.weights, points);
-        let evaluate = |workspace: &mut Workspace<T>, block: &[Point]| {
+        let evaluate = |local: &mut Local<T>, block: &[Point]| {
             batch
-                .energies(workspace, &prepared.frozen, block)
+                .energies(local, &prepared.frozen, block)
                 .into_iter()
                 .zip(block)
                 .map(|(energy, p)| result(scene, *p, energy))
                 .collect::<Vec<_>>()
         };
-        let workspace = || Workspace::new(&prepared.geometry, &self.weights);
-        let blocks: Vec<Vec<PointResult>> = points.par_chunks(BLOCK).map_init(workspace, evaluate).collect();
+        let local = || Local::new(scene, &prepared.geometry, &self.weights);
+        let blocks: Vec<Vec<PointResult>> = points.par_chunks(BLOCK).map_init(local, evaluate).collect();
         Ok(blocks.into_iter().flatten().collect())
     }
 
@@ -138,28 +138,44 @@ impl<'a, T: Real> Batch<'a, T> {
     }
 
     /// Energies per atom of at most [`BLOCK`] points.
-    fn energies(&self, workspace: &mut Workspace<T>, frozen: &Bundle<T>, block: &[Point]) -> Vec<f64> {
-        let own: Vec<Vec<Bundle<T>>> = (block.iter())
-            .map(|point| {
-                let full = |g: &usize| self.geometry.groups[*g].is_full(self.scene);
-                let values = self.scene.axis_values(*point);
-                (0..self.geometry.groups.len())
-                    .filter(full)
-                    .map(|g| self.operators.bundle(g, &values))
-                    .collect()
-            })
-            .collect();
-        let bundles: Vec<Vec<&Bundle<T>>> = (block.iter().zip(&own))
-            .map(|(point, own)| {
-                let mut own = own.iter();
-                let bundle = |(g, group): (usize, &geometry::Group)| match () {
+    fn energies(&self, local: &mut Local<T>, frozen: &Bundle<T>, block: &[Point]) -> Vec<f64> {
+        let Local { own, scratch, workspace } = local;
+        let groups = &self.geometry.groups;
+        let full = groups.iter().position(|g| g.is_full(self.scene));
+        if let Some(group) = full {
+            for (bundle, point) in own.iter_mut().zip(block) {
+                self.operators.fill(group, &self.scene.axis_values(*point), bundle, scratch);
+            }
+        }
+        let bundles: Vec<Vec<&Bundle<T>>> = (block.iter().enumerate())
+            .map(|(p, point)| {
+                let bundle = |(g, group): (usize, &Group)| match () {
                     () if group.is_frozen() => Some(frozen),
-                    () if group.is_full(self.scene) => own.next(),
+                    () if full == Some(g) => own.get(p),
                     () => self.shared[g].get(&group.key(self.scene, *point)),
                 };
-                self.geometry.groups.iter().enumerate().filter_map(bundle).collect()
+                groups.iter().enumerate().filter_map(bundle).collect()
             })
             .collect();
         forward::energies(workspace, self.geometry, self.weights, &bundles)
+    }
+}
+
+/// What a thread needs for itself.
+struct Local<T> {
+    /// Operators that all axes change, one bundle a point of a block.
+    own: Vec<Bundle<T>>,
+    scratch: Scratch<T>,
+    workspace: Workspace<T>,
+}
+
+impl<T: Real> Local<T> {
+    fn new(scene: &Scene, geometry: &Geometry<T>, weights: &Weights<T>) -> Local<T> {
+        let full = geometry.groups.iter().find(|g| g.is_full(scene));
+        Local {
+            own: full.map_or(Vec::new(), |g| vec![Bundle::new(g); BLOCK]),
+            scratch: Scratch::new(geometry, weights),
+            workspace: Workspace::new(geometry, weights),
+        }
     }
 }

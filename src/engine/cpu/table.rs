@@ -5,12 +5,14 @@
 //! the last knots has died out inside it: f must be smooth there too.
 
 use ndarray::{Array2, ArrayView2, Axis};
+use pulp::Simd;
 
-use super::Real;
+use super::real::{LANES, Real};
 
 /// Many functions of one distance, evaluated together.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
+    /// Functions, padded.
     columns: usize,
     intervals: usize,
     inverse_step: f64,
@@ -38,14 +40,18 @@ impl<T: Real> Table<T> {
         let knots = intervals + 1 + 2 * MARGIN;
         let distances: Vec<f64> = (0..knots).map(|k| (k as f64 - MARGIN as f64) * step).collect();
         let values = functions(&distances);
-        let columns = values.ncols();
-        let coefficients = interpolate(values.view());
-        let kept = coefficients.slice(ndarray::s![MARGIN - 2..MARGIN + intervals + 3, ..]);
-        let coefficients = kept.iter().map(|c| T::from_f64(*c)).collect();
+        let columns = values.ncols().next_multiple_of(LANES);
+        let rows = interpolate(values.view());
+        let kept = rows.slice(ndarray::s![MARGIN - 2..MARGIN + intervals + 3, ..]);
+        let mut coefficients = Vec::with_capacity(kept.nrows() * columns);
+        for row in kept.rows() {
+            coefficients.extend(row.iter().map(|c| T::from_f64(*c)));
+            coefficients.resize(coefficients.len().next_multiple_of(columns), T::ZERO);
+        }
         Table { columns, intervals, inverse_step: 1.0 / step, coefficients }
     }
 
-    /// Number of functions.
+    /// Number of functions, padded to a multiple of [`LANES`].
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -62,19 +68,22 @@ impl<T: Real> Table<T> {
         Place { row, weights: quintic_weights(position - row as f64) }
     }
 
-    /// Writes all functions at a place into `out`.
+    /// Writes all functions at a place into `out`, padding included.
     #[inline(always)]
-    pub fn evaluate(&self, place: &Place, out: &mut [T]) {
-        let out = &mut out[..self.columns];
-        let row = |j: usize| &self.coefficients[(place.row + j) * self.columns..][..self.columns];
-        let weights = place.weights.map(T::from_f64);
+    pub(crate) fn evaluate<S: Simd>(&self, simd: S, place: &Place, out: &mut [T]) {
+        let out = T::vectors_mut::<S>(&mut out[..self.columns]);
+        let weights = place.weights.map(|w| T::splat(simd, T::from_f64(w)));
+        let row = |j: usize| {
+            let row = &self.coefficients[(place.row + j) * self.columns..][..self.columns];
+            &T::vectors::<S>(row)[..out.len()]
+        };
         let rows = [0, 1, 2, 3, 4, 5].map(row);
-        for (k, value) in out.iter_mut().enumerate() {
-            let mut sum = weights[0].times(rows[0][k]);
+        for k in 0..out.len() {
+            let mut sum = T::multiply(simd, weights[0], rows[0][k]);
             for j in 1..6 {
-                sum = weights[j].multiply_add(rows[j][k], sum);
+                sum = T::multiply_add(simd, weights[j], rows[j][k], sum);
             }
-            *value = sum;
+            out[k] = sum;
         }
     }
 }
@@ -151,11 +160,11 @@ mod tests {
     fn the_error_falls_with_the_sixth_power_of_the_step() {
         let error = |intervals: usize| {
             let table = Table::<f64>::new(6.0, intervals, wavy);
-            let mut out = [0.0; 2];
+            let mut out = [0.0; LANES];
             let mut worst = 0.0_f64;
             for i in 0..=6000 {
                 let r = i as f64 * 1e-3;
-                table.evaluate(&table.place(r), &mut out);
+                table.evaluate(pulp::Scalar::new(), &table.place(r), &mut out);
                 let exact = wavy(&[r]);
                 worst = worst.max((out[0] - exact[(0, 0)]).abs()).max((out[1] - exact[(0, 1)]).abs());
             }

@@ -9,25 +9,28 @@ use std::collections::BTreeMap;
 
 use nalgebra::DMatrix;
 use ndarray::{Array3, Axis};
+use pulp::Simd;
 
-use crate::engine::cpu::{LANES, Lane, Real, lane};
+use crate::engine::cpu::real::vectors_per_lane;
+use crate::engine::cpu::{LANES, Real};
 use crate::equivariant::{components, degree};
 use crate::potential::mace::Contraction;
 
 /// Points that are contracted together, so that a coefficient is loaded once for all of them.
 pub(super) const GROUP: usize = 4;
 
-/// Lanes of a group of points.
-pub(super) type Quad<T> = [Lane<T>; GROUP];
+/// A vector for each point of a group.
+pub(super) type Quad<T, S> = [<T as Real>::Vector<S>; GROUP];
 
 /// A site's contraction to one degree.
 pub(super) struct SiteContraction<T> {
     /// One polynomial an invariant component of the result.
     polynomials: Vec<Vec<First>>,
-    /// Coefficients in the order of evaluation, `[channel lane][coefficient][LANES]`.
+    /// Coefficients in the order of evaluation, `[channel / LANES][coefficient][LANES]`.
     coefficients: Vec<T>,
-    /// Coefficients of one lane.
+    /// Coefficients of a channel, and where each polynomial's begin.
     count: usize,
+    starts: Vec<usize>,
 }
 
 /// A term `A_a (c1 + sum of seconds)`.
@@ -141,50 +144,45 @@ impl<T: Real> SiteContraction<T> {
             }));
         }
         let mut coefficients = Vec::with_capacity(rows.len() * channels);
-        for lane in 0..channels / LANES {
-            for row in &rows {
-                coefficients.extend(
-                    (0..LANES).map(|i| T::from_f64(row.get(lane * LANES + i).copied().unwrap_or(0.0))),
-                );
-            }
+        for (first, row) in (0..channels).step_by(LANES).flat_map(|c| rows.iter().map(move |row| (c, row))) {
+            let channel = |c: usize| T::from_f64(row.get(c).copied().unwrap_or(0.0));
+            coefficients.extend((first..first + LANES).map(channel));
         }
-        SiteContraction { polynomials, coefficients, count: rows.len() }
+        let starts = polynomials.iter().scan(0, |start, p| {
+            let own = *start;
+            *start += count(p);
+            Some(own)
+        });
+        let starts = starts.collect();
+        SiteContraction { starts, polynomials, coefficients, count: rows.len() }
     }
 
-    /// Component `m` of the result for a group of points, in one lane of channels.
+    /// Component `m` of the result for a group of points, in the k-th vector of channels.
     #[inline(always)]
-    pub(super) fn evaluate(&self, m: usize, channel_lane: usize, inputs: &[Quad<T>]) -> Quad<T> {
-        let mut next =
-            channel_lane * self.count + self.polynomials[..m].iter().map(|p| count(p)).sum::<usize>();
-        let mut take = || {
-            let coefficient = lane(&self.coefficients, next);
-            next += 1;
-            coefficient
+    pub(super) fn evaluate<S: Simd>(&self, simd: S, m: usize, k: usize, inputs: &[Quad<T, S>]) -> Quad<T, S> {
+        let per_lane = vectors_per_lane::<T, S>();
+        let first = (k / per_lane * self.count + self.starts[m]) * per_lane + k % per_lane;
+        let mut coefficients = T::vectors::<S>(&self.coefficients)[first..].iter().step_by(per_lane);
+        let zero = [T::splat(simd, T::ZERO); GROUP];
+        let mut take = || coefficients.next().map_or(zero, |c| [*c; GROUP]);
+        let multiply_add = |a: &Quad<T, S>, b: &Quad<T, S>, sum: &mut Quad<T, S>| {
+            for p in 0..GROUP {
+                sum[p] = T::multiply_add(simd, a[p], b[p], sum[p]);
+            }
         };
-        let mut total = [[T::ZERO; LANES]; GROUP];
+        let mut total = zero;
         for first in &self.polynomials[m] {
-            let mut outer = if first.own { [*take(); GROUP] } else { [[T::ZERO; LANES]; GROUP] };
+            let mut outer = if first.own { take() } else { zero };
             for second in &first.seconds {
-                let mut inner = if second.own { [*take(); GROUP] } else { [[T::ZERO; LANES]; GROUP] };
+                let mut inner = if second.own { take() } else { zero };
                 for d in &second.thirds {
-                    let c = take();
-                    multiply_add(&[*c; GROUP], &inputs[*d], &mut inner);
+                    multiply_add(&take(), &inputs[*d], &mut inner);
                 }
                 multiply_add(&inner, &inputs[second.b], &mut outer);
             }
             multiply_add(&outer, &inputs[first.a], &mut total);
         }
         total
-    }
-}
-
-/// `sum += a * b`, lane by lane.
-#[inline(always)]
-fn multiply_add<T: Real>(a: &Quad<T>, b: &Quad<T>, sum: &mut Quad<T>) {
-    for p in 0..GROUP {
-        for i in 0..LANES {
-            sum[p][i] = a[p][i].multiply_add(b[p][i], sum[p][i]);
-        }
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
+
 use super::contraction::{GROUP, Quad};
-use super::geometry::Geometry;
+use super::geometry::{Direction, Geometry, Term};
 use super::operator::Bundle;
 use super::weights::{HeadReadout, Update, Weights};
-use crate::engine::cpu::{LANES, Lane, Real, lane, multiply};
+use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
+use crate::engine::cpu::{LANES, Real, multiply};
 use crate::potential::mace::silu;
 
 /// Points of a block: the rows that a matrix product sees are this many for every component of every site.
@@ -101,15 +104,15 @@ enum Loop<'a, 'b, T> {
     Contract(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
 }
 
-impl<T: Real> pulp::NullaryFnOnce for Loop<'_, '_, T> {
+impl<T: Real> WithSimd for Loop<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         match self {
-            Loop::FirstMessages(block, workspace) => block.first_messages(workspace),
-            Loop::ApplyOperators(block, workspace, t) => block.apply_operators(workspace, t),
-            Loop::Contract(block, workspace, t) => block.contract(workspace, t),
+            Loop::FirstMessages(block, workspace) => block.first_messages(simd, workspace),
+            Loop::ApplyOperators(block, workspace, t) => block.apply_operators(simd, workspace, t),
+            Loop::Contract(block, workspace, t) => block.contract(simd, workspace, t),
         }
     }
 }
@@ -123,6 +126,11 @@ struct Block<'a, T> {
 impl<T: Real> Block<'_, T> {
     fn bundle(&self, point: usize, group: usize) -> &Bundle<T> {
         self.bundles[point.min(self.bundles.len() - 1)][group]
+    }
+
+    /// Vectors of a row of channels.
+    fn vectors<S: Simd>(&self) -> usize {
+        self.weights.channels / LANES * vectors_per_lane::<T, S>()
     }
 
     /// 1 / (1 + density) of every site, or 1.
@@ -143,24 +151,22 @@ impl<T: Real> Block<'_, T> {
 
     /// A of layer 0: sums of operators.
     #[inline(always)]
-    fn first_messages(&self, workspace: &mut Workspace<T>) {
+    fn first_messages<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>) {
         let channels = self.weights.channels;
         for (site, incoming) in self.geometry.incoming.iter().enumerate() {
-            let mut component = 0;
-            for l in 0..=self.weights.lmax {
-                for row in self.geometry.messages.of(l, site) {
-                    for point in 0..BLOCK {
-                        let out = &mut workspace.messages[(row * BLOCK + point) * channels..][..channels];
-                        out.fill(T::ZERO);
-                        for direction in incoming {
-                            let values = &self.bundle(point, direction.group).values;
-                            let term = &values[direction.first + component * channels..][..channels];
-                            for (sum, v) in out.iter_mut().zip(term) {
-                                *sum = sum.plus(*v);
-                            }
+            let site_rows = (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site));
+            for (component, row) in site_rows.enumerate() {
+                for point in 0..BLOCK {
+                    let out = &mut workspace.messages[(row * BLOCK + point) * channels..][..channels];
+                    out.fill(T::ZERO);
+                    let out = T::vectors_mut::<S>(out);
+                    for direction in incoming {
+                        let values = &self.bundle(point, direction.group).values;
+                        let term = &values[direction.first + component * channels..][..channels];
+                        for (sum, v) in out.iter_mut().zip(T::vectors::<S>(term)) {
+                            *sum = T::add(simd, *sum, *v);
                         }
                     }
-                    component += 1;
                 }
             }
         }
@@ -179,43 +185,34 @@ impl<T: Real> Block<'_, T> {
 
     /// M of a later layer: operators applied to the senders' features.
     #[inline(always)]
-    fn apply_operators(&self, workspace: &mut Workspace<T>, t: usize) {
-        let layer = &self.weights.later[t - 1];
-        let map = &self.geometry.features[t - 1];
-        let (channels, lanes) = (self.weights.channels, self.weights.channels / LANES);
+    fn apply_operators<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, t: usize) {
+        let up = T::vectors::<S>(&workspace.up);
+        let width = self.vectors::<S>();
         for (site, incoming) in self.geometry.incoming.iter().enumerate() {
-            // Place within each degree's paths, and rows of operators that came before, by sender.
-            let mut slots = vec![0; self.weights.lmax + 1];
-            let mut before = vec![0; incoming.len()];
-            for path in &layer.paths {
-                let Some(input) = map.position(path.l1) else { continue };
-                let target = self.geometry.messages.of(path.l3, site);
-                let first_row = self.geometry.messages.of_degree(path.l3).start;
-                let width = layer.paths.iter().filter(|p| p.l3 == path.l3).count();
-                for (m3, row) in target.clone().enumerate() {
-                    for point in 0..BLOCK {
-                        let out = ((row - first_row) * BLOCK + point) * width + slots[path.l3];
-                        for k in 0..lanes {
-                            let mut sum = [T::ZERO; LANES];
-                            for (direction, before) in incoming.iter().zip(&before) {
-                                let senders = map.of(input, direction.sender);
-                                let operator =
-                                    direction.later[t - 1] + (before + m3 * senders.len()) * channels;
-                                let values = &self.bundle(point, direction.group).values[operator..];
-                                for (m1, sender) in senders.enumerate() {
-                                    let u = lane(&workspace.up, (sender * BLOCK + point) * lanes + k);
-                                    accumulate(lane(values, m1 * lanes + k), u, &mut sum);
-                                }
-                            }
-                            let (chunks, _) = workspace.paths[path.l3].as_chunks_mut::<LANES>();
-                            chunks[out * lanes + k] = sum;
-                        }
+            let application = &self.geometry.applications[t - 1][site];
+            let operator = |point: usize, d: &Direction| {
+                T::vectors::<S>(&self.bundle(point, d.group).values[d.later[t - 1]..])
+            };
+            // [point][incoming]
+            let operators: Vec<_> =
+                (0..BLOCK).flat_map(|p| incoming.iter().map(move |d| operator(p, d))).collect();
+            for output in &application.outputs {
+                let terms = &application.terms[output.terms.clone()];
+                let out = T::vectors_mut::<S>(&mut workspace.paths[output.l3]);
+                for point in 0..BLOCK {
+                    let operators = &operators[point * incoming.len()..][..incoming.len()];
+                    let row = ((output.row * BLOCK + point) * output.width + output.slot) * width;
+                    let mut sums = Sums::<T, S> { simd, terms, operators, up, place: (point, width) };
+                    let mut k = 0;
+                    while k + 4 <= width {
+                        sums.write::<4>(k, &mut out[row + k..]);
+                        k += 4;
+                    }
+                    while k < width {
+                        sums.write::<1>(k, &mut out[row + k..]);
+                        k += 1;
                     }
                 }
-                for (direction, before) in incoming.iter().zip(&mut before) {
-                    *before += target.len() * map.of(input, direction.sender).len();
-                }
-                slots[path.l3] += 1;
             }
         }
     }
@@ -239,30 +236,26 @@ impl<T: Real> Block<'_, T> {
 
     /// B: the symmetric contractions of all sites.
     #[inline(always)]
-    fn contract(&self, workspace: &mut Workspace<T>, t: usize) {
-        let lanes = self.weights.channels / LANES;
+    fn contract<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, t: usize) {
         let map = &self.geometry.features[t];
-        let mut inputs: Vec<Quad<T>> = Vec::with_capacity(self.geometry.messages.total);
+        let messages = T::vectors::<S>(&workspace.messages);
+        let width = self.vectors::<S>();
+        let products = T::vectors_mut::<S>(&mut workspace.products);
+        let mut inputs: Vec<Quad<T, S>> = Vec::with_capacity(self.geometry.messages.total);
         for (site, geometry) in self.geometry.sites.iter().enumerate() {
-            for k in 0..lanes {
-                for first in (0..BLOCK).step_by(GROUP) {
-                    inputs.clear();
-                    let site_rows = (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site));
-                    for row in site_rows {
-                        inputs.push(std::array::from_fn(|p| {
-                            let point = first + p;
-                            let factor = workspace.normalisers[site * BLOCK + point];
-                            lane(&workspace.messages, (row * BLOCK + point) * lanes + k)
-                                .map(|v| v.times(factor))
-                        }));
-                    }
-                    for (degree, contraction) in geometry.contractions[t].iter().enumerate() {
-                        for (m, row) in map.of(degree, site).enumerate() {
-                            let result = contraction.evaluate(m, k, &inputs);
-                            let (chunks, _) = workspace.products.as_chunks_mut::<LANES>();
-                            for (p, values) in result.into_iter().enumerate() {
-                                chunks[(row * BLOCK + first + p) * lanes + k] = values;
-                            }
+            for (k, first) in (0..width).flat_map(|k| (0..BLOCK).step_by(GROUP).map(move |p| (k, p))) {
+                inputs.clear();
+                for row in (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site)) {
+                    inputs.push(std::array::from_fn(|p| {
+                        let factor = T::splat(simd, workspace.normalisers[site * BLOCK + first + p]);
+                        T::multiply(simd, messages[(row * BLOCK + first + p) * width + k], factor)
+                    }));
+                }
+                for (degree, contraction) in geometry.contractions[t].iter().enumerate() {
+                    for (m, row) in map.of(degree, site).enumerate() {
+                        let result = contraction.evaluate(simd, m, k, &inputs);
+                        for (p, values) in result.into_iter().enumerate() {
+                            products[(row * BLOCK + first + p) * width + k] = values;
                         }
                     }
                 }
@@ -302,9 +295,7 @@ impl<T: Real> Block<'_, T> {
             for row in self.geometry.features[t].of(0, site) {
                 for point in 0..BLOCK {
                     let target = &mut out[(row * BLOCK + point) * channels..][..channels];
-                    for (sum, v) in target.iter_mut().zip(&constants[geometry.element]) {
-                        *sum = sum.plus(*v);
-                    }
+                    add_scaled(pulp::Scalar::new(), T::ONE, &constants[geometry.element], target);
                 }
             }
         }
@@ -334,7 +325,7 @@ impl<T: Real> Block<'_, T> {
 
     /// Energy per atom of one point.
     fn energy(&self, workspace: &Workspace<T>, point: usize) -> f64 {
-        let densities = self.weights.density_column.iter().flatten().count();
+        let densities = self.weights.density_count();
         let of_site = |(index, site): (usize, &super::geometry::SiteGeometry<T>)| {
             let repulsion: f64 = (self.geometry.incoming[index].iter())
                 .map(|d| self.bundle(point, d.group).scalars[d.scalars + densities])
@@ -346,10 +337,30 @@ impl<T: Real> Block<'_, T> {
     }
 }
 
-/// `sum += a * b`.
-#[inline(always)]
-fn accumulate<T: Real>(a: &Lane<T>, b: &Lane<T>, sum: &mut Lane<T>) {
-    for i in 0..LANES {
-        sum[i] = a[i].multiply_add(b[i], sum[i]);
+/// A row of messages as a sum over terms.
+struct Sums<'a, T: Real, S: Simd> {
+    simd: S,
+    terms: &'a [Term],
+    /// By incoming direction.
+    operators: &'a [&'a [T::Vector<S>]],
+    up: &'a [T::Vector<S>],
+    /// The point, and vectors of a row.
+    place: (usize, usize),
+}
+
+impl<T: Real, S: Simd> Sums<'_, T, S> {
+    /// Writes the k-th and the following vectors, `N` in all.
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, k: usize, out: &mut [T::Vector<S>]) {
+        let (point, width) = self.place;
+        let mut sums = [T::splat(self.simd, T::ZERO); N];
+        for term in self.terms {
+            let operator = &self.operators[term.incoming][term.operator * width + k..][..N];
+            let feature = &self.up[(term.feature * BLOCK + point) * width + k..][..N];
+            for i in 0..N {
+                sums[i] = T::multiply_add(self.simd, operator[i], feature[i], sums[i]);
+            }
+        }
+        out[..N].copy_from_slice(&sums);
     }
 }

@@ -30,6 +30,35 @@ pub(super) struct Geometry<T> {
     /// Couplings of later layers' bonds, by (receiver, sender atom).
     pub(super) couplings: Vec<Vec<usize>>,
     pub(super) distinct_couplings: Vec<BondCoupling>,
+    /// How operators act on features, by later layer and receiving site.
+    pub(super) applications: Vec<Vec<Application>>,
+}
+
+/// The rows of messages that a site receives in a layer, as sums of operator rows times feature rows.
+pub(super) struct Application {
+    pub(super) outputs: Vec<Output>,
+    pub(super) terms: Vec<Term>,
+}
+
+/// One component of one path's message.
+pub(super) struct Output {
+    pub(super) l3: usize,
+    /// Row within the messages of degree l3.
+    pub(super) row: usize,
+    /// Place of the path among those to l3, and their number.
+    pub(super) slot: usize,
+    pub(super) width: usize,
+    pub(super) terms: Range<usize>,
+}
+
+/// `operator row * feature row`, channel by channel.
+pub(super) struct Term {
+    /// Index into the site's incoming directions.
+    pub(super) incoming: usize,
+    /// Row of its operator.
+    pub(super) operator: usize,
+    /// Row of the up-projected features.
+    pub(super) feature: usize,
 }
 
 /// A site in terms of a model.
@@ -187,11 +216,53 @@ impl<T: Real> Geometry<T> {
             pairs: Vec::new(),
             couplings,
             distinct_couplings,
+            applications: Vec::new(),
         };
         for index in 0..scene.pairs.len() {
             geometry.place_pair(scene, index, weights);
         }
+        geometry.applications = (0..weights.later.len())
+            .map(|t| {
+                (0..scene.sites.len())
+                    .map(|site| geometry.application(t, site, &weights.later[t].paths))
+                    .collect()
+            })
+            .collect();
         Ok(geometry)
+    }
+
+    fn application(&self, t: usize, site: usize, paths: &[Path]) -> Application {
+        let mut application = Application { outputs: Vec::new(), terms: Vec::new() };
+        // Operator rows of earlier paths, by incoming direction.
+        let mut before = vec![0; self.incoming[site].len()];
+        for (k, path) in paths.iter().enumerate() {
+            let Some(input) = self.features[t].position(path.l1) else { continue };
+            let target = self.messages.of(path.l3, site);
+            let same_degree = |k: &usize| paths[*k].l3 == path.l3;
+            for (m3, row) in target.clone().enumerate() {
+                let first = application.terms.len();
+                for (incoming, direction) in self.incoming[site].iter().enumerate() {
+                    let senders = self.features[t].of(input, direction.sender);
+                    let operator = before[incoming] + m3 * senders.len();
+                    application.terms.extend(senders.enumerate().map(|(m1, feature)| Term {
+                        incoming,
+                        operator: operator + m1,
+                        feature,
+                    }));
+                }
+                application.outputs.push(Output {
+                    l3: path.l3,
+                    row: row - self.messages.of_degree(path.l3).start,
+                    slot: (0..k).filter(same_degree).count(),
+                    width: (0..paths.len()).filter(same_degree).count(),
+                    terms: first..application.terms.len(),
+                });
+            }
+            for (direction, before) in self.incoming[site].iter().zip(&mut before) {
+                *before += target.len() * self.features[t].of(input, direction.sender).len();
+            }
+        }
+        application
     }
 
     /// Gives a pair its place in the bundle of its group.
@@ -204,7 +275,6 @@ impl<T: Real> Geometry<T> {
         });
         let [a, b] = pair.sites;
         let ways = if a == b { vec![(a, a)] } else { vec![(a, b), (b, a)] };
-        let densities = weights.density_column.iter().flatten().count();
         let mut directions = Vec::new();
         for (receiver, sender) in ways {
             let place = &mut self.groups[group];
@@ -222,7 +292,7 @@ impl<T: Real> Geometry<T> {
                 place.values += rows * weights.channels;
             }
             directions.push(Direction { group, receiver, sender, first, later, scalars: place.scalars });
-            place.scalars += densities + 1;
+            place.scalars += weights.density_count() + 1;
         }
         self.groups[group].pairs.push(index);
         // Pairs come by site, so senders come in order.

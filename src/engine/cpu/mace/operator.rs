@@ -1,8 +1,11 @@
 //! Pair operators: sums over the bonds of a pair of sites, at given axis values.
 
+use pulp::{Simd, WithSimd};
+
 use super::geometry::{Direction, Geometry, Group};
 use super::weights::Weights;
-use crate::engine::cpu::{LANES, Real, lane};
+use crate::engine::cpu::Real;
+use crate::engine::cpu::real::add_scaled;
 use crate::engine::{Bond, COINCIDENCE, Scene, Shell};
 use crate::equivariant::{Harmonics, components, degree};
 use crate::landscape::Point;
@@ -12,6 +15,13 @@ use crate::landscape::Point;
 pub(super) struct Bundle<T> {
     pub(super) values: Vec<T>,
     pub(super) scalars: Vec<f64>,
+}
+
+impl<T: Real> Bundle<T> {
+    /// All zero.
+    pub(super) fn new(group: &Group) -> Bundle<T> {
+        Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] }
+    }
 }
 
 /// Builds bundles of a scene.
@@ -26,18 +36,40 @@ pub(super) struct Operators<'a, T> {
 }
 
 /// Buffers for one shell.
-struct Scratch<T> {
+pub(super) struct Scratch<T> {
     harmonics: Vec<f64>,
     /// `[component]` of the receiver.
     first_angular: Vec<f64>,
+    /// By later layer: `[row of the operator]`.
     later_angular: Vec<Vec<f64>>,
+    /// `[degree][channel]`.
     first_radial: Vec<T>,
+    /// By later layer: `[path][channel]`.
     later_radial: Vec<Vec<T>>,
+    /// `[density column]`, padded.
     densities: Vec<f64>,
 }
 
+impl<T: Real> Scratch<T> {
+    pub(super) fn new(geometry: &Geometry<T>, weights: &Weights<T>) -> Scratch<T> {
+        let couplings = geometry.distinct_couplings.iter();
+        let rows = |t: usize| couplings.clone().map(|c| c.layers[t].len()).max().unwrap_or(0);
+        let densities = weights.densities.as_ref().map_or(0, |tables| tables[0][0].columns());
+        Scratch {
+            harmonics: vec![0.0; components(weights.lmax)],
+            first_angular: vec![0.0; components(weights.lmax)],
+            later_angular: (0..weights.later.len()).map(|t| vec![0.0; rows(t)]).collect(),
+            first_radial: vec![T::ZERO; (weights.lmax + 1) * weights.channels],
+            later_radial: (weights.later.iter())
+                .map(|l| vec![T::ZERO; l.paths.len() * weights.channels])
+                .collect(),
+            densities: vec![0.0; densities],
+        }
+    }
+}
+
 /// The loop over a group's shells, compiled for every instruction set and dispatched at run time.
-struct Build<'a, 'b, T> {
+struct Fill<'a, 'b, T> {
     operators: &'a Operators<'b, T>,
     group: &'a Group,
     s: &'a [f64],
@@ -45,15 +77,15 @@ struct Build<'a, 'b, T> {
     scratch: &'a mut Scratch<T>,
 }
 
-impl<T: Real> pulp::NullaryFnOnce for Build<'_, '_, T> {
+impl<T: Real> WithSimd for Fill<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         for pair in &self.group.pairs {
             for shell in &self.operators.active[*pair] {
                 let shell = &self.operators.scene.pairs[*pair].shells[*shell];
-                self.operators.add(*pair, shell, self.s, (self.bundle, self.scratch));
+                self.operators.add(simd, (*pair, shell), self.s, (self.bundle, self.scratch));
             }
         }
     }
@@ -95,38 +127,27 @@ impl<'a, T: Real> Operators<'a, T> {
         operators
     }
 
-    /// All operators of a group at the axis values `s`.
-    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
+    /// Replaces a bundle by the operators of its group at the axis values `s`.
+    pub(super) fn fill(&self, group: usize, s: &[f64], bundle: &mut Bundle<T>, scratch: &mut Scratch<T>) {
+        bundle.values.fill(T::ZERO);
+        bundle.scalars.fill(0.0);
         let group = &self.geometry.groups[group];
-        let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
-        let mut scratch = self.scratch();
-        self.arch.dispatch(Build { operators: self, group, s, bundle: &mut bundle, scratch: &mut scratch });
-        bundle
+        self.arch.dispatch(Fill { operators: self, group, s, bundle, scratch });
     }
 
-    fn scratch(&self) -> Scratch<T> {
-        let couplings = self.geometry.distinct_couplings.iter();
-        let rows = |t: usize| couplings.clone().map(|c| c.layers[t].len()).max().unwrap_or(0);
-        let later = &self.weights.later;
-        Scratch {
-            harmonics: vec![0.0; components(self.weights.lmax)],
-            first_angular: vec![0.0; components(self.weights.lmax)],
-            later_angular: (0..later.len()).map(|t| vec![0.0; rows(t)]).collect(),
-            first_radial: vec![T::ZERO; (self.weights.lmax + 1) * self.weights.channels],
-            later_radial: later
-                .iter()
-                .map(|l| vec![T::ZERO; l.paths.len() * self.weights.channels])
-                .collect(),
-            densities: vec![0.0; self.weights.density_column.iter().flatten().count()],
-        }
+    /// A new bundle with the operators of a group at the axis values `s`.
+    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
+        let mut bundle = Bundle::new(&self.geometry.groups[group]);
+        self.fill(group, s, &mut bundle, &mut Scratch::new(self.geometry, self.weights));
+        bundle
     }
 
     /// Adds one shell to the operators of its pair.
     #[inline(always)]
-    fn add(
+    fn add<S: Simd>(
         &self,
-        pair: usize,
-        shell: &Shell,
+        simd: S,
+        (pair, shell): (usize, &Shell),
         s: &[f64],
         (bundle, scratch): (&mut Bundle<T>, &mut Scratch<T>),
     ) {
@@ -138,11 +159,11 @@ impl<'a, T: Real> Operators<'a, T> {
         let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
         for (layer, radial) in self.weights.later.iter().zip(&mut scratch.later_radial) {
             let table = &layer.tables[a][b];
-            table.evaluate(&table.place(r), radial);
+            table.evaluate(simd, &table.place(r), radial);
         }
         if let Some(densities) = &self.weights.densities {
             let table = &densities[a][b];
-            table.evaluate(&table.place(r), &mut scratch.densities);
+            table.evaluate(simd, &table.place(r), &mut scratch.densities);
         }
         let elements = (self.weights.elements[a], self.weights.elements[b]);
         let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
@@ -151,15 +172,15 @@ impl<'a, T: Real> Operators<'a, T> {
             if weight == 0.0 {
                 continue;
             }
-            let scalars = &mut bundle.scalars[direction.scalars..];
-            for (sum, density) in scalars.iter_mut().zip(&scratch.densities) {
-                *sum += weight * density;
+            let scalars = &mut bundle.scalars[direction.scalars..][..self.weights.density_count() + 1];
+            if let [densities @ .., sum] = scalars {
+                *sum += weight * repulsion;
+                densities.iter_mut().zip(&scratch.densities).for_each(|(sum, d)| *sum += weight * d);
             }
-            scalars[scratch.densities.len()] += weight * repulsion;
             let table = &self.weights.first[self.geometry.sites[direction.receiver].element]
                 [self.geometry.sites[direction.sender].element];
-            table.evaluate(&table.place(r), &mut scratch.first_radial);
-            self.add_outer(direction, shell, scratch, &mut bundle.values);
+            table.evaluate(simd, &table.place(r), &mut scratch.first_radial);
+            self.add_outer(simd, direction, shell, (scratch, &mut bundle.values));
         }
     }
 
@@ -199,41 +220,31 @@ impl<'a, T: Real> Operators<'a, T> {
 
     /// Adds (angular) x (radial) to the operators of a direction.
     #[inline(always)]
-    fn add_outer(&self, direction: &Direction, shell: &Shell, scratch: &Scratch<T>, values: &mut [T]) {
+    fn add_outer<S: Simd>(
+        &self,
+        simd: S,
+        direction: &Direction,
+        shell: &Shell,
+        (scratch, values): (&Scratch<T>, &mut [T]),
+    ) {
         let channels = self.weights.channels;
-        let mut row = direction.first;
-        let mut component = 0;
+        let add =
+            |factor: f64, radial: &[T], sum: &mut [T]| add_scaled(simd, T::from_f64(factor), radial, sum);
+        let mut rows = values[direction.first..].chunks_exact_mut(channels).zip(&scratch.first_angular);
         for (l, basis) in self.geometry.sites[direction.receiver].bases.iter().enumerate() {
             let radial = &scratch.first_radial[l * channels..][..channels];
-            for _ in 0..basis.ncols() {
-                add_scaled(scratch.first_angular[component], radial, &mut values[row..row + channels]);
-                row += channels;
-                component += 1;
+            for (row, factor) in rows.by_ref().take(basis.ncols()) {
+                add(*factor, radial, row);
             }
         }
         let bond = shell.bonds.iter().find(|b| b.receiver == direction.receiver);
         let Some(bond) = bond else { return };
         let coupling = self.geometry.coupling(bond.receiver, bond.sender);
         for (t, sparse) in coupling.layers.iter().enumerate() {
-            let mut row = direction.later[t];
-            for (q, path) in sparse.paths.iter().enumerate() {
-                let radial = &scratch.later_radial[t][path * channels..][..channels];
-                add_scaled(scratch.later_angular[t][q], radial, &mut values[row..row + channels]);
-                row += channels;
+            let rows = values[direction.later[t]..].chunks_exact_mut(channels);
+            for ((row, path), factor) in rows.zip(&sparse.paths).zip(&scratch.later_angular[t]) {
+                add(*factor, &scratch.later_radial[t][path * channels..][..channels], row);
             }
-        }
-    }
-}
-
-/// `sum += factor * values`.
-#[inline(always)]
-fn add_scaled<T: Real>(factor: f64, values: &[T], sum: &mut [T]) {
-    let factor = T::from_f64(factor);
-    for k in 0..values.len() / LANES {
-        let v = lane(values, k);
-        let (lanes, _) = sum.as_chunks_mut::<LANES>();
-        for i in 0..LANES {
-            lanes[k][i] = factor.multiply_add(v[i], lanes[k][i]);
         }
     }
 }

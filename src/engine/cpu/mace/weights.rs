@@ -104,6 +104,11 @@ impl<T: Real> Weights<T> {
         }
     }
 
+    /// Number of layers with a density normaliser.
+    pub(crate) fn density_count(&self) -> usize {
+        self.density_column.iter().flatten().count()
+    }
+
     /// Place of an element in the list.
     pub(crate) fn element_index(&self, element: Element) -> Option<usize> {
         self.elements.iter().position(|e| *e == element)
