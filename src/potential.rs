@@ -51,7 +51,7 @@ pub enum Family {
     Mace(Box<Mace>),
 }
 
-/// A small MACE for W and N for demonstrations; `assets/demo-wn.md` says how good it is.
+/// A small MACE for W and N for demonstrations; `tools/demo-model/README.md` says how good it is.
 const DEMO_WN: &[u8] = include_bytes!("../assets/demo-wn.model");
 
 /// Models inside the binary, by name.
