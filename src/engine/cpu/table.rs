@@ -72,18 +72,18 @@ impl<T: Real> Table<T> {
     #[inline(always)]
     pub(crate) fn evaluate<S: Simd>(&self, simd: S, place: &Place, out: &mut [T]) {
         let out = T::vectors_mut::<S>(&mut out[..self.columns]);
-        let weights = place.weights.map(|w| T::splat(simd, T::from_f64(w)));
-        let row = |j: usize| {
-            let row = &self.coefficients[(place.row + j) * self.columns..][..self.columns];
-            &T::vectors::<S>(row)[..out.len()]
-        };
-        let rows = [0, 1, 2, 3, 4, 5].map(row);
-        for k in 0..out.len() {
-            let mut sum = T::multiply(simd, weights[0], rows[0][k]);
-            for j in 1..6 {
-                sum = T::multiply_add(simd, weights[j], rows[j][k], sum);
+        let mut weights = [T::splat(simd, T::ZERO); 6];
+        for (weight, w) in weights.iter_mut().zip(place.weights) {
+            *weight = T::splat(simd, T::from_f64(w));
+        }
+        let rows = T::vectors::<S>(&self.coefficients[place.row * self.columns..][..6 * self.columns]);
+        let width = out.len();
+        for (k, value) in out.iter_mut().enumerate() {
+            let mut sum = T::multiply(simd, weights[0], rows[k]);
+            for (j, weight) in weights.iter().enumerate().skip(1) {
+                sum = T::multiply_add(simd, *weight, rows[j * width + k], sum);
             }
-            out[k] = sum;
+            *value = sum;
         }
     }
 }

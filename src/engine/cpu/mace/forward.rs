@@ -246,10 +246,13 @@ impl<T: Real> Block<'_, T> {
             for (k, first) in (0..width).flat_map(|k| (0..BLOCK).step_by(GROUP).map(move |p| (k, p))) {
                 inputs.clear();
                 for row in (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site)) {
-                    inputs.push(std::array::from_fn(|p| {
+                    // No closure: what is not inlined is compiled without the vectors' instructions.
+                    let mut input = [T::splat(simd, T::ZERO); GROUP];
+                    for (p, value) in input.iter_mut().enumerate() {
                         let factor = T::splat(simd, workspace.normalisers[site * BLOCK + first + p]);
-                        T::multiply(simd, messages[(row * BLOCK + first + p) * width + k], factor)
-                    }));
+                        *value = T::multiply(simd, messages[(row * BLOCK + first + p) * width + k], factor);
+                    }
+                    inputs.push(input);
                 }
                 for (degree, contraction) in geometry.contractions[t].iter().enumerate() {
                     for (m, row) in map.of(degree, site).enumerate() {
