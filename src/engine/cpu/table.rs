@@ -25,9 +25,9 @@ const MARGIN: usize = 42;
 
 /// Where on a table a distance lies: the first of six rows and their weights.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Place<T> {
     row: usize,
-    weights: [f64; 6],
+    weights: [T; 6],
 }
 
 impl<T: Real> Table<T> {
@@ -61,30 +61,32 @@ impl<T: Real> Table<T> {
         self.coefficients.len() * size_of::<T>()
     }
 
-    /// The place of a distance within [0, range].
-    pub fn place(&self, r: f64) -> Place {
+    /// The place of a distance within [0, range]; tables of equal range and intervals share places.
+    pub fn place(&self, r: f64) -> Place<T> {
         let position = (r * self.inverse_step).max(0.0);
         let row = (position as usize).min(self.intervals - 1);
-        Place { row, weights: quintic_weights(position - row as f64) }
+        Place { row, weights: quintic_weights(position - row as f64).map(T::from_f64) }
     }
 
-    /// Writes all functions at a place into `out`, padding included.
+    /// `N` neighbouring vectors of functions at a place, from the given vector on.
     #[inline(always)]
-    pub(crate) fn evaluate<S: Simd>(&self, simd: S, place: &Place, out: &mut [T]) {
-        let out = T::vectors_mut::<S>(&mut out[..self.columns]);
-        let mut weights = [T::splat(simd, T::ZERO); 6];
-        for (weight, w) in weights.iter_mut().zip(place.weights) {
-            *weight = T::splat(simd, T::from_f64(w));
-        }
+    pub(crate) fn strip<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        place: &Place<T>,
+        first: usize,
+    ) -> [T::Vector<S>; N] {
         let rows = T::vectors::<S>(&self.coefficients[place.row * self.columns..][..6 * self.columns]);
-        let width = out.len();
-        for (k, value) in out.iter_mut().enumerate() {
-            let mut sum = T::multiply(simd, weights[0], rows[k]);
-            for (j, weight) in weights.iter().enumerate().skip(1) {
-                sum = T::multiply_add(simd, *weight, rows[j * width + k], sum);
+        let width = rows.len() / 6;
+        let mut sums = [T::splat(simd, T::ZERO); N];
+        for (j, weight) in place.weights.iter().enumerate() {
+            let weight = T::splat(simd, *weight);
+            let row = &rows[j * width + first..][..N];
+            for i in 0..N {
+                sums[i] = T::multiply_add(simd, weight, row[i], sums[i]);
             }
-            *value = sum;
         }
+        sums
     }
 }
 
@@ -164,7 +166,7 @@ mod tests {
             let mut worst = 0.0_f64;
             for i in 0..=6000 {
                 let r = i as f64 * 1e-3;
-                table.evaluate(pulp::Scalar::new(), &table.place(r), &mut out);
+                out.copy_from_slice(&table.strip::<_, LANES>(pulp::Scalar::new(), &table.place(r), 0));
                 let exact = wavy(&[r]);
                 worst = worst.max((out[0] - exact[(0, 0)]).abs()).max((out[1] - exact[(0, 1)]).abs());
             }

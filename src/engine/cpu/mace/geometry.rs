@@ -158,12 +158,21 @@ pub(super) struct Direction {
     pub(super) group: usize,
     pub(super) receiver: usize,
     pub(super) sender: usize,
-    /// Layer 0: `[component of the receiver][channel]`.
+    /// All of its rows `[row][channel]`, beginning with layer 0: `[component of the receiver][channel]`.
     pub(super) first: usize,
     /// Later layers: `[path][component of l3][component of l1][channel]`.
     pub(super) later: Vec<usize>,
+    /// Rows that share a radial function: by degree for layer 0, then by path for each later layer.
+    pub(super) blocks: Vec<Range<usize>>,
     /// `[density columns]` and the repulsion.
     pub(super) scalars: usize,
+}
+
+impl Direction {
+    /// Number of operator rows, all layers.
+    pub(super) fn rows(&self) -> usize {
+        self.blocks.last().map_or(0, |b| b.end)
+    }
 }
 
 /// Couplings of the bonds with one relative orientation, for each later layer.
@@ -175,19 +184,10 @@ pub(super) struct BondCoupling {
 
 /// `G_q = sum_lm coefficient[q][lm] Y_lm`, row by row.
 pub(super) struct SparseCoupling {
-    /// Path of each q.
-    pub(super) paths: Vec<usize>,
     /// First entry of each q, and the end.
     pub(super) starts: Vec<usize>,
     /// Component of Y and coefficient.
     pub(super) entries: Vec<(usize, f64)>,
-}
-
-impl SparseCoupling {
-    /// Number of operator rows.
-    pub(super) fn len(&self) -> usize {
-        self.paths.len()
-    }
 }
 
 impl<T: Real> Geometry<T> {
@@ -277,22 +277,27 @@ impl<T: Real> Geometry<T> {
         let ways = if a == b { vec![(a, a)] } else { vec![(a, b), (b, a)] };
         let mut directions = Vec::new();
         for (receiver, sender) in ways {
+            let mut blocks: Vec<Range<usize>> = Vec::new();
+            let mut push = |rows: usize| {
+                let start = blocks.last().map_or(0, |b| b.end);
+                blocks.push(start..start + rows);
+                start
+            };
+            let [to, from] = [receiver, sender].map(|s| &self.sites[s].bases);
+            to.iter().for_each(|basis| _ = push(basis.ncols()));
             let place = &mut self.groups[group];
             let first = place.values;
-            let components: usize = self.sites[receiver].bases.iter().map(|b| b.ncols()).sum();
-            place.values += components * weights.channels;
             let mut later = Vec::new();
             for layer in &weights.later {
-                later.push(place.values);
-                let rows: usize = (layer.paths.iter())
-                    .map(|p| {
-                        self.sites[receiver].bases[p.l3].ncols() * self.sites[sender].bases[p.l1].ncols()
-                    })
-                    .sum();
-                place.values += rows * weights.channels;
+                let starts = layer.paths.iter().map(|p| push(to[p.l3].ncols() * from[p.l1].ncols()));
+                let starts: Vec<usize> = starts.collect();
+                later.push(first + starts.first().copied().unwrap_or(0) * weights.channels);
             }
-            directions.push(Direction { group, receiver, sender, first, later, scalars: place.scalars });
+            let direction =
+                Direction { group, receiver, sender, first, later, blocks, scalars: place.scalars };
+            place.values += direction.rows() * weights.channels;
             place.scalars += weights.density_count() + 1;
+            directions.push(direction);
         }
         self.groups[group].pairs.push(index);
         // Pairs come by site, so senders come in order.
@@ -361,13 +366,12 @@ fn sparse(
     (receiver, sender): (&[DMatrix<f64>], &[DMatrix<f64>]),
     turn: &Matrix3<f64>,
 ) -> SparseCoupling {
-    let mut out = SparseCoupling { paths: Vec::new(), starts: Vec::new(), entries: Vec::new() };
-    for (k, (path, tensor)) in paths.iter().zip(tensors).enumerate() {
+    let mut out = SparseCoupling { starts: Vec::new(), entries: Vec::new() };
+    for (path, tensor) in paths.iter().zip(tensors) {
         let turned = rotation(path.l1, turn) * &sender[path.l1];
         let scale = ((2 * path.l3 + 1) as f64).sqrt();
         for left in receiver[path.l3].column_iter() {
             for right in turned.column_iter() {
-                out.paths.push(k);
                 out.starts.push(out.entries.len());
                 for m2 in 0..2 * path.l2 + 1 {
                     let mut sum = 0.0;

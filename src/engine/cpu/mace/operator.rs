@@ -4,8 +4,9 @@ use pulp::{Simd, WithSimd};
 
 use super::geometry::{Direction, Geometry, Group};
 use super::weights::Weights;
-use crate::engine::cpu::Real;
-use crate::engine::cpu::real::add_scaled;
+use crate::engine::cpu::real::vectors_per_lane;
+use crate::engine::cpu::table::Place;
+use crate::engine::cpu::{LANES, Real, Table};
 use crate::engine::{Bond, COINCIDENCE, Scene, Shell};
 use crate::equivariant::{Harmonics, components, degree};
 use crate::landscape::Point;
@@ -35,40 +36,40 @@ pub(super) struct Operators<'a, T> {
     arch: pulp::Arch,
 }
 
-/// Buffers for one shell.
+/// Buffers for one pair.
 pub(super) struct Scratch<T> {
     harmonics: Vec<f64>,
-    /// `[component]` of the receiver.
-    first_angular: Vec<f64>,
-    /// By later layer: `[row of the operator]`.
-    later_angular: Vec<Vec<f64>>,
-    /// `[degree][channel]`.
-    first_radial: Vec<T>,
-    /// By later layer: `[path][channel]`.
-    later_radial: Vec<Vec<T>>,
+    /// Angular parts of one shell: `[row of the operators]`.
+    sums: Vec<f64>,
+    /// Where the shells within the cutoff lie on the tables.
+    places: Vec<Place<T>>,
+    /// By direction: `[shell][row of the operators]`.
+    angular: [Vec<T>; 2],
+    /// `[shell]`, a few vectors of channels each.
+    radial: Vec<T>,
     /// `[density column]`, padded.
     densities: Vec<f64>,
 }
 
+/// Vectors of channels that are summed at once, in registers.
+const STRIP: usize = 4;
+
 impl<T: Real> Scratch<T> {
     pub(super) fn new(geometry: &Geometry<T>, weights: &Weights<T>) -> Scratch<T> {
-        let couplings = geometry.distinct_couplings.iter();
-        let rows = |t: usize| couplings.clone().map(|c| c.layers[t].len()).max().unwrap_or(0);
         let densities = weights.densities.as_ref().map_or(0, |tables| tables[0][0].columns());
+        let directions = geometry.pairs.iter().flat_map(|p| &p.directions);
         Scratch {
             harmonics: vec![0.0; components(weights.lmax)],
-            first_angular: vec![0.0; components(weights.lmax)],
-            later_angular: (0..weights.later.len()).map(|t| vec![0.0; rows(t)]).collect(),
-            first_radial: vec![T::ZERO; (weights.lmax + 1) * weights.channels],
-            later_radial: (weights.later.iter())
-                .map(|l| vec![T::ZERO; l.paths.len() * weights.channels])
-                .collect(),
+            sums: vec![0.0; directions.map(|d| d.rows()).max().unwrap_or(0)],
+            places: Vec::new(),
+            angular: [Vec::new(), Vec::new()],
+            radial: Vec::new(),
             densities: vec![0.0; densities],
         }
     }
 }
 
-/// The loop over a group's shells, compiled for every instruction set and dispatched at run time.
+/// The loop over a group's pairs, compiled for every instruction set and dispatched at run time.
 struct Fill<'a, 'b, T> {
     operators: &'a Operators<'b, T>,
     group: &'a Group,
@@ -82,11 +83,10 @@ impl<T: Real> WithSimd for Fill<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for pair in &self.group.pairs {
-            for shell in &self.operators.active[*pair] {
-                let shell = &self.operators.scene.pairs[*pair].shells[*shell];
-                self.operators.add(simd, (*pair, shell), self.s, (self.bundle, self.scratch));
-            }
+        let Fill { operators, group, s, bundle, scratch } = self;
+        for pair in &group.pairs {
+            operators.gather(simd, *pair, s, (&mut bundle.scalars, scratch));
+            operators.sum(simd, *pair, scratch, &mut bundle.values);
         }
     }
 }
@@ -129,7 +129,6 @@ impl<'a, T: Real> Operators<'a, T> {
 
     /// Replaces a bundle by the operators of its group at the axis values `s`.
     pub(super) fn fill(&self, group: usize, s: &[f64], bundle: &mut Bundle<T>, scratch: &mut Scratch<T>) {
-        bundle.values.fill(T::ZERO);
         bundle.scalars.fill(0.0);
         let group = &self.geometry.groups[group];
         self.arch.dispatch(Fill { operators: self, group, s, bundle, scratch });
@@ -142,45 +141,44 @@ impl<'a, T: Real> Operators<'a, T> {
         bundle
     }
 
-    /// Adds one shell to the operators of its pair.
+    /// Collects a pair's shells within the cutoff: places on the tables and angular parts; adds up the scalars.
     #[inline(always)]
-    fn add<S: Simd>(
+    fn gather<S: Simd>(
         &self,
         simd: S,
-        (pair, shell): (usize, &Shell),
+        pair: usize,
         s: &[f64],
-        (bundle, scratch): (&mut Bundle<T>, &mut Scratch<T>),
+        (scalars, scratch): (&mut [f64], &mut Scratch<T>),
     ) {
-        let r = shell.bonds[0].at(s).norm();
-        // Coinciding atoms have no direction; their point gets no energy either.
-        if r >= self.scene.cutoff || r < COINCIDENCE {
-            return;
-        }
+        scratch.places.clear();
+        scratch.angular.iter_mut().for_each(Vec::clear);
         let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
-        for (layer, radial) in self.weights.later.iter().zip(&mut scratch.later_radial) {
-            let table = &layer.tables[a][b];
-            table.evaluate(simd, &table.place(r), radial);
-        }
-        if let Some(densities) = &self.weights.densities {
-            let table = &densities[a][b];
-            table.evaluate(simd, &table.place(r), &mut scratch.densities);
-        }
         let elements = (self.weights.elements[a], self.weights.elements[b]);
-        let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
-        for direction in &self.geometry.pairs[pair].directions {
-            let weight = self.angular(direction, shell, s, scratch);
-            if weight == 0.0 {
+        for shell in self.active[pair].iter().map(|k| &self.scene.pairs[pair].shells[*k]) {
+            let r = shell.bonds[0].at(s).norm();
+            // Coinciding atoms have no direction; their point gets no energy either.
+            if r >= self.scene.cutoff || r < COINCIDENCE {
                 continue;
             }
-            let scalars = &mut bundle.scalars[direction.scalars..][..self.weights.density_count() + 1];
-            if let [densities @ .., sum] = scalars {
-                *sum += weight * repulsion;
-                densities.iter_mut().zip(&scratch.densities).for_each(|(sum, d)| *sum += weight * d);
+            scratch.places.push(self.weights.first[a][b].place(r));
+            if let Some(densities) = &self.weights.densities {
+                let table = &densities[a][b];
+                let place = table.place(r);
+                for (k, out) in f64::vectors_mut::<S>(&mut scratch.densities).iter_mut().enumerate() {
+                    [*out] = table.strip(simd, &place, k);
+                }
             }
-            let table = &self.weights.first[self.geometry.sites[direction.receiver].element]
-                [self.geometry.sites[direction.sender].element];
-            table.evaluate(simd, &table.place(r), &mut scratch.first_radial);
-            self.add_outer(simd, direction, shell, (scratch, &mut bundle.values));
+            let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
+            for (d, direction) in self.geometry.pairs[pair].directions.iter().enumerate() {
+                let weight = self.angular(direction, shell, s, scratch);
+                let rounded = scratch.sums[..direction.rows()].iter().map(|g| T::from_f64(*g));
+                scratch.angular[d].extend(rounded);
+                let scalars = &mut scalars[direction.scalars..][..self.weights.density_count() + 1];
+                if let [densities @ .., sum] = scalars {
+                    *sum += weight * repulsion;
+                    densities.iter_mut().zip(&scratch.densities).for_each(|(sum, d)| *sum += weight * d);
+                }
+            }
         }
     }
 
@@ -188,8 +186,7 @@ impl<'a, T: Real> Operators<'a, T> {
     #[inline(always)]
     fn angular(&self, direction: &Direction, shell: &Shell, s: &[f64], scratch: &mut Scratch<T>) -> f64 {
         let mut weight = 0.0;
-        scratch.first_angular.fill(0.0);
-        scratch.later_angular.iter_mut().for_each(|g| g.fill(0.0));
+        scratch.sums[..direction.rows()].fill(0.0);
         for bond in shell.bonds.iter().filter(|b| b.receiver == direction.receiver) {
             weight += bond.weight;
             self.harmonics.evaluate(&bond.at(s).normalize(), &mut scratch.harmonics);
@@ -201,50 +198,104 @@ impl<'a, T: Real> Operators<'a, T> {
     #[inline(always)]
     fn add_angular(&self, bond: &Bond, scratch: &mut Scratch<T>) {
         let y = &scratch.harmonics;
-        let mut place = 0;
+        let mut sums = scratch.sums.iter_mut();
         for (l, basis) in self.geometry.sites[bond.receiver].bases.iter().enumerate() {
-            for column in basis.column_iter() {
-                let overlap: f64 = column.iter().zip(&y[degree(l)]).map(|(q, y)| q * y).sum();
-                scratch.first_angular[place] += bond.weight * overlap;
-                place += 1;
+            for (column, sum) in basis.column_iter().zip(&mut sums) {
+                *sum += bond.weight * column.iter().zip(&y[degree(l)]).map(|(q, y)| q * y).sum::<f64>();
             }
         }
-        let coupling = self.geometry.coupling(bond.receiver, bond.sender);
-        for (sparse, angular) in coupling.layers.iter().zip(&mut scratch.later_angular) {
-            for (q, sum) in angular.iter_mut().enumerate().take(sparse.len()) {
-                let entries = &sparse.entries[sparse.starts[q]..sparse.starts[q + 1]];
+        for sparse in &self.geometry.coupling(bond.receiver, bond.sender).layers {
+            for (range, sum) in sparse.starts.windows(2).zip(&mut sums) {
+                let entries = &sparse.entries[range[0]..range[1]];
                 *sum += bond.weight * entries.iter().map(|(lm, c)| c * y[*lm]).sum::<f64>();
             }
         }
     }
 
-    /// Adds (angular) x (radial) to the operators of a direction.
+    /// Writes the operators of a pair: sums of (angular) x (radial) over its gathered shells.
     #[inline(always)]
-    fn add_outer<S: Simd>(
-        &self,
-        simd: S,
-        direction: &Direction,
-        shell: &Shell,
-        (scratch, values): (&Scratch<T>, &mut [T]),
-    ) {
-        let channels = self.weights.channels;
-        let add =
-            |factor: f64, radial: &[T], sum: &mut [T]| add_scaled(simd, T::from_f64(factor), radial, sum);
-        let mut rows = values[direction.first..].chunks_exact_mut(channels).zip(&scratch.first_angular);
-        for (l, basis) in self.geometry.sites[direction.receiver].bases.iter().enumerate() {
-            let radial = &scratch.first_radial[l * channels..][..channels];
-            for (row, factor) in rows.by_ref().take(basis.ncols()) {
-                add(*factor, radial, row);
+    fn sum<S: Simd>(&self, simd: S, pair: usize, scratch: &mut Scratch<T>, values: &mut [T]) {
+        let directions = &self.geometry.pairs[pair].directions;
+        let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
+        let degrees = self.weights.lmax + 1;
+        for (d, direction) in directions.iter().enumerate() {
+            let [a, b] = [direction.receiver, direction.sender].map(|s| self.geometry.sites[s].element);
+            for l in 0..degrees {
+                let rows = Rows { table: &self.weights.first[a][b], column: l, block: l };
+                self.strips(simd, rows, (&directions[d..d + 1], d), (scratch, values));
             }
         }
-        let bond = shell.bonds.iter().find(|b| b.receiver == direction.receiver);
-        let Some(bond) = bond else { return };
-        let coupling = self.geometry.coupling(bond.receiver, bond.sender);
-        for (t, sparse) in coupling.layers.iter().enumerate() {
-            let rows = values[direction.later[t]..].chunks_exact_mut(channels);
-            for ((row, path), factor) in rows.zip(&sparse.paths).zip(&scratch.later_angular[t]) {
-                add(*factor, &scratch.later_radial[t][path * channels..][..channels], row);
+        let mut block = degrees;
+        for layer in &self.weights.later {
+            for column in 0..layer.paths.len() {
+                let rows = Rows { table: &layer.tables[a][b], column, block };
+                self.strips(simd, rows, (directions, 0), (scratch, values));
+                block += 1;
             }
         }
     }
+
+    /// Rows of some directions, of which the first has the given index, with one radial function.
+    #[inline(always)]
+    fn strips<S: Simd>(
+        &self,
+        simd: S,
+        rows: Rows<T>,
+        directions: (&[Direction], usize),
+        (scratch, values): (&mut Scratch<T>, &mut [T]),
+    ) {
+        let width = self.weights.channels / LANES * vectors_per_lane::<T, S>();
+        scratch
+            .radial
+            .resize(scratch.places.len() * STRIP * size_of::<T::Vector<S>>() / size_of::<T>(), T::ZERO);
+        let mut k = 0;
+        while k + STRIP <= width {
+            self.strip::<S, STRIP>(simd, (&rows, k), directions, (scratch, values));
+            k += STRIP;
+        }
+        while k < width {
+            self.strip::<S, 1>(simd, (&rows, k), directions, (scratch, values));
+            k += 1;
+        }
+    }
+
+    /// The k-th and the following vectors of channels, `N` in all.
+    #[inline(always)]
+    fn strip<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        (rows, k): (&Rows<T>, usize),
+        (directions, first): (&[Direction], usize),
+        (scratch, values): (&mut Scratch<T>, &mut [T]),
+    ) {
+        let width = self.weights.channels / LANES * vectors_per_lane::<T, S>();
+        let radial = T::vectors_mut::<S>(&mut scratch.radial);
+        for (place, out) in scratch.places.iter().zip(radial.chunks_exact_mut(N)) {
+            out.copy_from_slice(&rows.table.strip::<S, N>(simd, place, rows.column * width + k));
+        }
+        for (d, direction) in directions.iter().enumerate() {
+            let stride = direction.rows();
+            let out = T::vectors_mut::<S>(&mut values[direction.first..]);
+            for row in direction.blocks[rows.block].clone() {
+                let mut sums = [T::splat(simd, T::ZERO); N];
+                let angular = scratch.angular[first + d].iter().skip(row).step_by(stride);
+                for (factor, radial) in angular.zip(radial.chunks_exact(N)) {
+                    let factor = T::splat(simd, *factor);
+                    for i in 0..N {
+                        sums[i] = T::multiply_add(simd, factor, radial[i], sums[i]);
+                    }
+                }
+                out[row * width + k..][..N].copy_from_slice(&sums);
+            }
+        }
+    }
+}
+
+/// Operator rows with one radial function.
+struct Rows<'a, T> {
+    table: &'a Table<T>,
+    /// Which block of the table's columns.
+    column: usize,
+    /// Which of a direction's blocks.
+    block: usize,
 }
