@@ -2,10 +2,14 @@
 
 use super::{Grid, Irreducible, Point};
 
+/// Points of a tile come in patches of this many nodes, near to square: points evaluated together then share what
+/// belongs to a value of either axis.
+const PATCH: usize = 16;
+
 /// The irreducible points within one block of the grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tile {
-    /// Points in order; neighbours along both axes, so that what an axis shares is computed once.
+    /// Points, patch by patch, in order within a patch.
     pub points: Vec<Point>,
 }
 
@@ -16,7 +20,7 @@ pub fn tiles(grid: &Grid, irreducible: &Irreducible, points_per_tile: usize) -> 
     if axes == 0 {
         return vec![Tile { points: irreducible.points.clone() }];
     }
-    let edge = ((points_per_tile.max(1) as f64).powf(1.0 / axes as f64) + 1e-9).floor().max(1.0) as usize;
+    let (edge, patch_edge) = (edge(points_per_tile, axes), edge(PATCH, axes));
     let blocks: Vec<usize> = grid.shape().iter().map(|n| n.div_ceil(edge)).collect();
     let mut tiles = vec![Tile { points: Vec::new() }; blocks.iter().product()];
     for point in &irreducible.points {
@@ -24,5 +28,14 @@ pub fn tiles(grid: &Grid, irreducible: &Irreducible, points_per_tile: usize) -> 
         tiles[block].points.push(*point);
     }
     tiles.retain(|t| !t.points.is_empty());
+    let patch = |point: &Point| -> Vec<usize> {
+        (0..axes).map(|a| grid.coordinate(*point, a) / patch_edge).collect()
+    };
+    tiles.iter_mut().for_each(|t| t.points.sort_by_cached_key(|p| (patch(p), *p)));
     tiles
+}
+
+/// Edge of the largest cube with at most so many nodes.
+fn edge(nodes: usize, axes: usize) -> usize {
+    ((nodes.max(1) as f64).powf(1.0 / axes as f64) + 1e-9).floor().max(1.0) as usize
 }
