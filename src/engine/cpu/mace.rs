@@ -31,9 +31,9 @@ use super::Real;
 use crate::engine::{COINCIDENCE, Engine, EngineError, PointResult, Scene, Status};
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
-use forward::{BLOCK, Workspace};
-use geometry::{Geometry, Group};
-use operator::{Bundle, Operators, Scratch};
+use forward::{Block, Workspace};
+use geometry::{BLOCK, Geometry};
+use operator::{Bundle, Gathered, Operators, Scratch};
 use weights::Weights;
 
 /// A MACE model on the CPU.
@@ -45,8 +45,8 @@ pub struct MaceEngine<T> {
 /// A scene in terms of the model.
 struct Prepared<T> {
     geometry: Geometry<T>,
-    /// Operators that no axis changes.
-    frozen: Bundle<T>,
+    /// Operators that no axis changes, if they are kept.
+    frozen: Option<Bundle<T>>,
 }
 
 impl<T: Real> MaceEngine<T> {
@@ -61,7 +61,7 @@ impl<T: Real> MaceEngine<T> {
         }
         let geometry = Geometry::new(scene, &self.weights)?;
         let operators = Operators::new(scene, &geometry, &self.weights);
-        let frozen = operators.bundle(0, &scene.axis_values(Point(0)));
+        let frozen = keeps(scene).then(|| operators.bundle(0, &scene.axis_values(Point(0))));
         self.prepared = Some((scene.clone(), Prepared { geometry, frozen }));
         Ok(())
     }
@@ -74,13 +74,13 @@ impl<T: Real> Engine for MaceEngine<T> {
         let batch = Batch::new(scene, &prepared.geometry, &self.weights, points);
         let evaluate = |local: &mut Local<T>, block: &[Point]| {
             batch
-                .energies(local, &prepared.frozen, block)
+                .energies(local, prepared.frozen.as_ref(), block)
                 .into_iter()
                 .zip(block)
                 .map(|(energy, p)| result(scene, *p, energy))
                 .collect::<Vec<_>>()
         };
-        let local = || Local::new(scene, &prepared.geometry, &self.weights);
+        let local = || Local::new(&prepared.geometry, &self.weights);
         let blocks: Vec<Vec<PointResult>> = points.par_chunks(BLOCK).map_init(local, evaluate).collect();
         Ok(blocks.into_iter().flatten().collect())
     }
@@ -88,6 +88,10 @@ impl<T: Real> Engine for MaceEngine<T> {
     fn describe(&self) -> String {
         format!("cpu {}, {} threads", T::NAME, rayon::current_num_threads())
     }
+}
+
+fn keeps(scene: &Scene) -> bool {
+    !scene.landscape.axes.is_empty() && std::env::var("DIRECT").is_err()
 }
 
 fn result(scene: &Scene, point: Point, energy: f64) -> PointResult {
@@ -113,16 +117,21 @@ struct Batch<'a, T> {
     geometry: &'a Geometry<T>,
     weights: &'a Weights<T>,
     operators: Operators<'a, T>,
-    /// For each group of pairs that some but not all axes change: operators by the nodes of its axes.
+    /// For each group that is kept and that some axes change: operators by the nodes of its axes.
     shared: Vec<HashMap<usize, Bundle<T>>>,
+    /// Pairs whose operators are not kept, in the order of summation.
+    direct: Vec<usize>,
 }
 
 impl<'a, T: Real> Batch<'a, T> {
     fn new(scene: &'a Scene, geometry: &'a Geometry<T>, weights: &'a Weights<T>, points: &[Point]) -> Self {
         let operators = Operators::within(scene, geometry, weights, points);
+        let keeps = keeps(scene);
+        let (order, keepable) = geometry.order(scene);
         let shared = (0..geometry.groups.len())
             .map(|group| {
-                if geometry.groups[group].is_frozen() || geometry.groups[group].is_full(scene) {
+                let axes = geometry.groups[group].axes.len();
+                if !keeps || axes == 0 || !geometry.is_keepable(group, scene) {
                     return HashMap::new();
                 }
                 let mut first_with: HashMap<usize, Point> = HashMap::new();
@@ -134,46 +143,57 @@ impl<'a, T: Real> Batch<'a, T> {
                 first_with.into_par_iter().map(build).collect()
             })
             .collect();
-        Batch { scene, geometry, weights, operators, shared }
+        let direct = order[if keeps { keepable } else { 0 }..].to_vec();
+        Batch { scene, geometry, weights, operators, shared, direct }
     }
 
     /// Energies per atom of at most [`BLOCK`] points.
-    fn energies(&self, local: &mut Local<T>, frozen: &Bundle<T>, block: &[Point]) -> Vec<f64> {
-        let Local { own, scratch, workspace } = local;
+    fn energies(&self, local: &mut Local<T>, frozen: Option<&Bundle<T>>, points: &[Point]) -> Vec<f64> {
+        let Local { gathered, scratch, workspace } = local;
         let groups = &self.geometry.groups;
-        let full = groups.iter().position(|g| g.is_full(self.scene));
-        if let Some(group) = full {
-            for (bundle, point) in own.iter_mut().zip(block) {
-                self.operators.fill(group, &self.scene.axis_values(*point), bundle, scratch);
+        let bundle = |group: usize, point: Point| match groups[group].is_frozen() {
+            true => frozen,
+            false => self.shared[group].get(&groups[group].key(self.scene, point)),
+        };
+        let kept: Vec<Vec<Option<&Bundle<T>>>> =
+            points.iter().map(|p| (0..groups.len()).map(|g| bundle(g, *p)).collect()).collect();
+        gathered.resize_with(points.len().max(gathered.len()), || {
+            vec![Gathered::new(); self.geometry.pairs.len()]
+        });
+        for ((point, kept), gathered) in points.iter().zip(&kept).zip(gathered.iter_mut()) {
+            for group in (0..groups.len()).filter(|g| kept[*g].is_none()) {
+                self.operators.gather_group(group, &self.scene.axis_values(*point), gathered, scratch);
             }
         }
-        let bundles: Vec<Vec<&Bundle<T>>> = (block.iter().enumerate())
-            .map(|(p, point)| {
-                let bundle = |(g, group): (usize, &Group)| match () {
-                    () if group.is_frozen() => Some(frozen),
-                    () if full == Some(g) => own.get(p),
-                    () => self.shared[g].get(&group.key(self.scene, *point)),
-                };
-                groups.iter().enumerate().filter_map(bundle).collect()
-            })
-            .collect();
-        forward::energies(workspace, self.geometry, self.weights, &bundles)
+        let directions = match frozen {
+            Some(_) => self.geometry.keepable(self.scene).collect(),
+            None => Vec::new(),
+        };
+        let block = Block {
+            operators: &self.operators,
+            geometry: self.geometry,
+            weights: self.weights,
+            kept,
+            gathered,
+            direct: &self.direct,
+            directions,
+        };
+        forward::energies(&block, workspace, scratch)
     }
 }
 
 /// What a thread needs for itself.
 struct Local<T> {
-    /// Operators that all axes change, one bundle a point of a block.
-    own: Vec<Bundle<T>>,
+    /// By point of a block and pair: of pairs whose operators are not kept.
+    gathered: Vec<Vec<Gathered<T>>>,
     scratch: Scratch<T>,
     workspace: Workspace<T>,
 }
 
 impl<T: Real> Local<T> {
-    fn new(scene: &Scene, geometry: &Geometry<T>, weights: &Weights<T>) -> Local<T> {
-        let full = geometry.groups.iter().find(|g| g.is_full(scene));
+    fn new(geometry: &Geometry<T>, weights: &Weights<T>) -> Local<T> {
         Local {
-            own: full.map_or(Vec::new(), |g| vec![Bundle::new(g); BLOCK]),
+            gathered: Vec::new(),
             scratch: Scratch::new(geometry, weights),
             workspace: Workspace::new(geometry, weights),
         }

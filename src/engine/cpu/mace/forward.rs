@@ -5,20 +5,17 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::contraction::{GROUP, Quad};
-use super::geometry::{Direction, Geometry, Term};
-use super::operator::Bundle;
+use super::geometry::{BLOCK, Direction, Geometry, Term};
+use super::operator::{Bundle, Gathered, Operators, Scratch, Sink};
 use super::weights::{HeadReadout, Update, Weights};
 use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
 use crate::engine::cpu::{LANES, Real, multiply};
 use crate::potential::mace::silu;
 
-/// Points of a block: the rows that a matrix product sees are this many for every component of every site.
-pub(super) const BLOCK: usize = 16;
-
 /// Arrays of a block, `[row][point][channel]`; rows as in [`Geometry`].
 pub(super) struct Workspace<T> {
-    /// Messages of a later layer before its linear map, by degree: `[row][point][path][channel]`.
-    paths: Vec<Vec<T>>,
+    /// Messages of a later layer before its linear map, as [`super::geometry::PathRows`] says.
+    paths: Vec<T>,
     /// A, all degrees.
     messages: Vec<T>,
     /// B of the layer.
@@ -38,11 +35,7 @@ impl<T: Real> Workspace<T> {
     pub(super) fn new(geometry: &Geometry<T>, weights: &Weights<T>) -> Self {
         let unit = BLOCK * weights.channels;
         let zeros = |count: usize| vec![T::ZERO; count];
-        let widest = |l3: usize| {
-            let paths =
-                |layer: &super::weights::LaterLayer<T>| layer.paths.iter().filter(|p| p.l3 == l3).count();
-            weights.later.iter().map(paths).max().unwrap_or(0)
-        };
+        let paths = geometry.path_rows.iter().filter_map(|r| r.bases.last()).max();
         let features = geometry.features.iter().map(|r| r.total).max().unwrap_or(0);
         let units = |r: &HeadReadout<T>| match r {
             HeadReadout::Linear(_) => 0,
@@ -50,9 +43,7 @@ impl<T: Real> Workspace<T> {
         };
         let sites = geometry.sites.len();
         Workspace {
-            paths: (0..=weights.lmax)
-                .map(|l| zeros(geometry.messages.of_degree(l).len() * widest(l) * unit))
-                .collect(),
+            paths: zeros(paths.unwrap_or(&0) * weights.channels),
             messages: zeros(geometry.messages.total * unit),
             products: zeros(features * unit),
             features: geometry.features.iter().map(|r| zeros(r.total * unit)).collect(),
@@ -70,37 +61,49 @@ fn rows(range: Range<usize>, unit: usize) -> Range<usize> {
     range.start * unit..range.end * unit
 }
 
-/// Energies per atom of a block of points, given the bundles of all groups for each of them.
+/// At most [`BLOCK`] points, and what their pair operators come from. A block that is not full leaves rows of the
+/// arrays unused: products keep their shape, and so their bits.
+pub(super) struct Block<'a, T> {
+    pub(super) operators: &'a Operators<'a, T>,
+    pub(super) geometry: &'a Geometry<T>,
+    pub(super) weights: &'a Weights<T>,
+    /// By point and group of pairs: operators that are kept.
+    pub(super) kept: Vec<Vec<Option<&'a Bundle<T>>>>,
+    /// By point and pair: of the pairs whose operators are not kept.
+    pub(super) gathered: &'a [Vec<Gathered<T>>],
+    /// These pairs, in the order of [`Geometry::order`].
+    pub(super) direct: &'a [usize],
+    /// Directions of kept operators, group by group as in [`Geometry::keepable`]; empty if none are kept.
+    pub(super) directions: Vec<(usize, &'a Direction)>,
+}
+
+/// Energies per atom of a block of points.
 pub(super) fn energies<T: Real>(
+    block: &Block<T>,
     workspace: &mut Workspace<T>,
-    geometry: &Geometry<T>,
-    weights: &Weights<T>,
-    bundles: &[Vec<&Bundle<T>>],
+    scratch: &mut Scratch<T>,
 ) -> Vec<f64> {
     let arch = workspace.arch;
-    // A block that is not full repeats its last point: products keep their shape, and so their bits.
-    let block = Block { geometry, weights, bundles };
     workspace.readouts.fill(0.0);
-    for t in 0..weights.layers.len() {
+    for t in 0..block.weights.layers.len() {
         block.normalise(workspace, t);
-        if t == 0 {
-            arch.dispatch(Loop::FirstMessages(&block, workspace));
-        } else {
+        if t > 0 {
             block.up(workspace, t);
-            arch.dispatch(Loop::ApplyOperators(&block, workspace, t));
+        }
+        arch.dispatch(Loop::Messages(block, workspace, scratch, t));
+        if t > 0 {
             block.linear(workspace, t);
         }
-        arch.dispatch(Loop::Contract(&block, workspace, t));
+        arch.dispatch(Loop::Contract(block, workspace, t));
         block.update(workspace, t);
         block.readout(workspace, t);
     }
-    (0..bundles.len()).map(|p| block.energy(workspace, p)).collect()
+    (0..block.points()).map(|p| block.energy(workspace, p)).collect()
 }
 
 /// Loops that are compiled for every instruction set and dispatched at run time.
 enum Loop<'a, 'b, T> {
-    FirstMessages(&'a Block<'b, T>, &'a mut Workspace<T>),
-    ApplyOperators(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
+    Messages(&'a Block<'b, T>, &'a mut Workspace<T>, &'a mut Scratch<T>, usize),
     Contract(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
 }
 
@@ -110,22 +113,80 @@ impl<T: Real> WithSimd for Loop<'_, '_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match self {
-            Loop::FirstMessages(block, workspace) => block.first_messages(simd, workspace),
-            Loop::ApplyOperators(block, workspace, t) => block.apply_operators(simd, workspace, t),
+            Loop::Messages(block, workspace, scratch, t) => block.messages(simd, workspace, scratch, t),
             Loop::Contract(block, workspace, t) => block.contract(simd, workspace, t),
         }
     }
 }
 
-struct Block<'a, T> {
-    geometry: &'a Geometry<T>,
-    weights: &'a Weights<T>,
-    bundles: &'a [Vec<&'a Bundle<T>>],
+/// Adds the rows of layer 0 to the messages of a point.
+struct AddMessages<'a, T> {
+    messages: &'a mut [T],
+    channels: usize,
+    point: usize,
 }
 
-impl<T: Real> Block<'_, T> {
-    fn bundle(&self, point: usize, group: usize) -> &Bundle<T> {
-        self.bundles[point.min(self.bundles.len() - 1)][group]
+impl<T: Real> Sink<T> for AddMessages<'_, T> {
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        direction: &Direction,
+        (row, k): (usize, usize),
+        values: [T::Vector<S>; N],
+    ) {
+        let start = (direction.targets[row].start + self.point) * self.channels;
+        let out = &mut T::vectors_mut::<S>(&mut self.messages[start..][..self.channels])[k..k + N];
+        for i in 0..N {
+            out[i] = T::add(simd, out[i], values[i]);
+        }
+    }
+}
+
+/// Applies the rows of a later layer to the senders' features of a point.
+struct Apply<'a, T> {
+    up: &'a [T],
+    paths: &'a mut [T],
+    channels: usize,
+    point: usize,
+}
+
+impl<T: Real> Sink<T> for Apply<'_, T> {
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        direction: &Direction,
+        (row, k): (usize, usize),
+        values: [T::Vector<S>; N],
+    ) {
+        let target = &direction.targets[row];
+        let feature = (target.feature + self.point) * self.channels;
+        let start = (target.start + target.stride * self.point) * self.channels;
+        let feature = &T::vectors::<S>(&self.up[feature..][..self.channels])[k..k + N];
+        let out = &mut T::vectors_mut::<S>(&mut self.paths[start..][..self.channels])[k..k + N];
+        for i in 0..N {
+            out[i] = T::multiply_add(simd, values[i], feature[i], out[i]);
+        }
+    }
+}
+
+impl<'a, T: Real> Block<'a, T> {
+    fn points(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// A scalar of a site: the sum over what comes in, where 0, 1, ... are the densities and the last the repulsion.
+    fn scalar(&self, point: usize, site: usize, index: usize) -> f64 {
+        let count = self.weights.density_count() + 1;
+        let of = |(pair, d): &(usize, usize)| {
+            let geometry = &self.geometry.pairs[*pair];
+            match self.kept[point][geometry.group] {
+                Some(bundle) => bundle.scalars[geometry.directions[*d].scalars + index],
+                None => self.gathered[point][*pair].scalars[d * count + index],
+            }
+        };
+        self.geometry.incoming[site].iter().map(of).sum()
     }
 
     /// Vectors of a row of channels.
@@ -140,33 +201,63 @@ impl<T: Real> Block<'_, T> {
             return;
         };
         for site in 0..self.geometry.sites.len() {
-            for point in 0..BLOCK {
-                let density: f64 = (self.geometry.incoming[site].iter())
-                    .map(|d| self.bundle(point, d.group).scalars[d.scalars + column])
-                    .sum();
+            for point in 0..self.points() {
+                let density = self.scalar(point, site, column);
                 workspace.normalisers[site * BLOCK + point] = T::from_f64(1.0 / (1.0 + density));
             }
         }
     }
 
-    /// A of layer 0: sums of operators.
+    /// A of layer 0, or the messages of a later layer by paths: sums over kept operators, to which the others are
+    /// added pair by pair. The order is the same whether operators are kept or not, and so are the bits.
     #[inline(always)]
-    fn first_messages<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>) {
+    fn messages<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, scratch: &mut Scratch<T>, t: usize) {
         let channels = self.weights.channels;
-        for (site, incoming) in self.geometry.incoming.iter().enumerate() {
-            let site_rows = (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site));
-            for (component, row) in site_rows.enumerate() {
-                for point in 0..BLOCK {
-                    let out = &mut workspace.messages[(row * BLOCK + point) * channels..][..channels];
-                    out.fill(T::ZERO);
-                    let out = T::vectors_mut::<S>(out);
-                    for direction in incoming {
-                        let values = &self.bundle(point, direction.group).values;
-                        let term = &values[direction.first + component * channels..][..channels];
-                        for (sum, v) in out.iter_mut().zip(T::vectors::<S>(term)) {
-                            *sum = T::add(simd, *sum, *v);
-                        }
-                    }
+        let Workspace { messages, paths, up, .. } = workspace;
+        let sums = if t == 0 { &mut *messages } else { &mut *paths };
+        match self.directions.is_empty() {
+            true => sums.fill(T::ZERO),
+            false => self.apply_kept(simd, t, up, sums),
+        }
+        for (point, pair) in (0..self.points()).flat_map(|p| self.direct.iter().map(move |k| (p, *k))) {
+            let gathered = &self.gathered[point][pair];
+            if t == 0 {
+                let mut sink = AddMessages { messages, channels, point };
+                self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
+            } else {
+                let mut sink = Apply { up, paths, channels, point };
+                self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
+            }
+        }
+    }
+
+    /// Messages of a layer from the operators that are kept.
+    #[inline(always)]
+    fn apply_kept<S: Simd>(&self, simd: S, t: usize, up: &[T], out: &mut [T]) {
+        let (up, out, width) = (T::vectors::<S>(up), T::vectors_mut::<S>(out), self.vectors::<S>());
+        let operator =
+            |(bundles, (group, direction)): (&Vec<Option<&'a Bundle<T>>>, &(usize, &Direction))| {
+                let values = bundles[*group].map_or(&[][..], |bundle| &bundle.values[direction.first..]);
+                T::vectors::<S>(values)
+            };
+        // [point][direction]
+        let operators: Vec<_> =
+            self.kept.iter().flat_map(|b| self.directions.iter().map(move |d| operator((b, d)))).collect();
+        let application = &self.geometry.applications[t];
+        for output in &application.outputs {
+            let terms = &application.terms[output.terms.clone()];
+            for (point, operators) in operators.chunks_exact(self.directions.len()).enumerate() {
+                let up = (t > 0).then_some(up);
+                let sums = Sums::<T, S> { simd, terms, operators, up, point, width };
+                let out = &mut out[(output.start + output.stride * point) * width..][..width];
+                let mut k = 0;
+                while k + 4 <= width {
+                    sums.write::<4>(k, out);
+                    k += 4;
+                }
+                while k < width {
+                    sums.write::<1>(k, out);
+                    k += 1;
                 }
             }
         }
@@ -183,53 +274,21 @@ impl<T: Real> Block<'_, T> {
         }
     }
 
-    /// M of a later layer: operators applied to the senders' features.
-    #[inline(always)]
-    fn apply_operators<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, t: usize) {
-        let up = T::vectors::<S>(&workspace.up);
-        let width = self.vectors::<S>();
-        for (site, incoming) in self.geometry.incoming.iter().enumerate() {
-            let application = &self.geometry.applications[t - 1][site];
-            let operator = |point: usize, d: &Direction| {
-                T::vectors::<S>(&self.bundle(point, d.group).values[d.later[t - 1]..])
-            };
-            // [point][incoming]
-            let operators: Vec<_> =
-                (0..BLOCK).flat_map(|p| incoming.iter().map(move |d| operator(p, d))).collect();
-            for output in &application.outputs {
-                let terms = &application.terms[output.terms.clone()];
-                let out = T::vectors_mut::<S>(&mut workspace.paths[output.l3]);
-                for point in 0..BLOCK {
-                    let operators = &operators[point * incoming.len()..][..incoming.len()];
-                    let row = ((output.row * BLOCK + point) * output.width + output.slot) * width;
-                    let mut sums = Sums::<T, S> { simd, terms, operators, up, place: (point, width) };
-                    let mut k = 0;
-                    while k + 4 <= width {
-                        sums.write::<4>(k, &mut out[row + k..]);
-                        k += 4;
-                    }
-                    while k < width {
-                        sums.write::<1>(k, &mut out[row + k..]);
-                        k += 1;
-                    }
-                }
-            }
-        }
-    }
-
     /// A of a later layer.
     fn linear(&self, workspace: &mut Workspace<T>, t: usize) {
         let unit = BLOCK * self.weights.channels;
         let layer = &self.weights.later[t - 1];
+        let paths = &self.geometry.path_rows[t - 1];
         for (l3, matrices) in layer.linear.iter().enumerate() {
             let all = self.geometry.messages.of_degree(l3);
+            let (base, width) = (paths.bases[l3], paths.widths[l3]);
             for (index, sites) in self.geometry.sites_by_element.iter() {
                 let matrix = if matrices.len() == 1 { &matrices[0] } else { &matrices[*index] };
                 let target = self.geometry.messages.of_sites(l3, sites.clone());
-                let width = matrix.inputs / self.weights.channels.max(1);
-                let source = rows(target.start - all.start..target.end - all.start, unit * width);
+                let source = base + (target.start - all.start) * BLOCK * width
+                    ..base + (target.end - all.start) * BLOCK * width;
                 let out = &mut workspace.messages[rows(target, unit)];
-                multiply(&workspace.paths[l3][source], matrix, out, false);
+                multiply(&workspace.paths[rows(source, self.weights.channels)], matrix, out, false);
             }
         }
     }
@@ -242,8 +301,9 @@ impl<T: Real> Block<'_, T> {
         let width = self.vectors::<S>();
         let products = T::vectors_mut::<S>(&mut workspace.products);
         let mut inputs: Vec<Quad<T, S>> = Vec::with_capacity(self.geometry.messages.total);
+        let groups = (0..self.points()).step_by(GROUP);
         for (site, geometry) in self.geometry.sites.iter().enumerate() {
-            for (k, first) in (0..width).flat_map(|k| (0..BLOCK).step_by(GROUP).map(move |p| (k, p))) {
+            for (k, first) in (0..width).flat_map(|k| groups.clone().map(move |p| (k, p))) {
                 inputs.clear();
                 for row in (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site)) {
                     // No closure: what is not inlined is compiled without the vectors' instructions.
@@ -328,11 +388,8 @@ impl<T: Real> Block<'_, T> {
 
     /// Energy per atom of one point.
     fn energy(&self, workspace: &Workspace<T>, point: usize) -> f64 {
-        let densities = self.weights.density_count();
         let of_site = |(index, site): (usize, &super::geometry::SiteGeometry<T>)| {
-            let repulsion: f64 = (self.geometry.incoming[index].iter())
-                .map(|d| self.bundle(point, d.group).scalars[d.scalars + densities])
-                .sum();
+            let repulsion = self.scalar(point, index, self.weights.density_count());
             let interaction = repulsion + workspace.readouts[index * BLOCK + point];
             site.share * (self.weights.atomic_energies[site.element] + self.weights.scale * interaction)
         };
@@ -344,26 +401,36 @@ impl<T: Real> Block<'_, T> {
 struct Sums<'a, T: Real, S: Simd> {
     simd: S,
     terms: &'a [Term],
-    /// By incoming direction.
+    /// By direction.
     operators: &'a [&'a [T::Vector<S>]],
-    up: &'a [T::Vector<S>],
-    /// The point, and vectors of a row.
-    place: (usize, usize),
+    /// Features, which layer 0 does without.
+    up: Option<&'a [T::Vector<S>]>,
+    point: usize,
+    /// Vectors of a row.
+    width: usize,
 }
 
 impl<T: Real, S: Simd> Sums<'_, T, S> {
     /// Writes the k-th and the following vectors, `N` in all.
     #[inline(always)]
-    fn write<const N: usize>(&mut self, k: usize, out: &mut [T::Vector<S>]) {
-        let (point, width) = self.place;
+    fn write<const N: usize>(&self, k: usize, out: &mut [T::Vector<S>]) {
         let mut sums = [T::splat(self.simd, T::ZERO); N];
         for term in self.terms {
-            let operator = &self.operators[term.incoming][term.operator * width + k..][..N];
-            let feature = &self.up[(term.feature * BLOCK + point) * width + k..][..N];
-            for i in 0..N {
-                sums[i] = T::multiply_add(self.simd, operator[i], feature[i], sums[i]);
+            let operator = &self.operators[term.direction][term.row * self.width + k..][..N];
+            match self.up {
+                Some(up) => {
+                    let feature = &up[(term.feature + self.point) * self.width + k..][..N];
+                    for i in 0..N {
+                        sums[i] = T::multiply_add(self.simd, operator[i], feature[i], sums[i]);
+                    }
+                }
+                None => {
+                    for i in 0..N {
+                        sums[i] = T::add(self.simd, sums[i], operator[i]);
+                    }
+                }
             }
         }
-        out[..N].copy_from_slice(&sums);
+        out[k..k + N].copy_from_slice(&sums);
     }
 }

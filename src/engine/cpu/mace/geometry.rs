@@ -1,5 +1,6 @@
 //! A scene in terms of the model: bases of the sites' features, couplings of the bonds, places in arrays.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use nalgebra::{DMatrix, Matrix3};
@@ -12,6 +13,9 @@ use crate::equivariant::{Coupling, components, coupling, invariant_basis, rotati
 use crate::landscape::Point;
 use crate::potential::mace::Path;
 
+/// Points of a block: the rows that a matrix product sees are this many for every component of every site.
+pub(super) const BLOCK: usize = 16;
+
 /// A scene in terms of a model.
 pub(super) struct Geometry<T> {
     pub(super) sites: Vec<SiteGeometry<T>>,
@@ -23,42 +27,68 @@ pub(super) struct Geometry<T> {
     pub(super) groups: Vec<Group>,
     /// Where a pair's operators lie.
     pub(super) pairs: Vec<PairGeometry>,
-    /// Directions into each site, by sender.
-    pub(super) incoming: Vec<Vec<Direction>>,
+    /// Directions into each site, by sender: the pair and the place among its directions.
+    pub(super) incoming: Vec<Vec<(usize, usize)>>,
     /// Neighbouring sites of one element: the element's place in the weights and the sites.
     pub(super) sites_by_element: Vec<(usize, Range<usize>)>,
     /// Couplings of later layers' bonds, by (receiver, sender atom).
     pub(super) couplings: Vec<Vec<usize>>,
     pub(super) distinct_couplings: Vec<BondCoupling>,
-    /// How operators act on features, by later layer and receiving site.
-    pub(super) applications: Vec<Vec<Application>>,
+    /// Rows of the messages before their linear maps, by later layer.
+    pub(super) path_rows: Vec<PathRows>,
+    /// What operators that may be kept are for, by layer.
+    pub(super) applications: Vec<Application>,
 }
 
-/// The rows of messages that a site receives in a layer, as sums of operator rows times feature rows.
+/// Sums over operators that may be kept, output by output: `sum operator row` in layer 0,
+/// `sum operator row * feature row` in a later layer.
 pub(super) struct Application {
     pub(super) outputs: Vec<Output>,
     pub(super) terms: Vec<Term>,
 }
 
-/// One component of one path's message.
+/// A row of a layer's messages; `start` and `stride` as in [`Target`].
 pub(super) struct Output {
-    pub(super) l3: usize,
-    /// Row within the messages of degree l3.
-    pub(super) row: usize,
-    /// Place of the path among those to l3, and their number.
-    pub(super) slot: usize,
-    pub(super) width: usize,
+    pub(super) start: usize,
+    pub(super) stride: usize,
     pub(super) terms: Range<usize>,
 }
 
-/// `operator row * feature row`, channel by channel.
+/// A row of an operator, and the row of features as in [`Target`].
 pub(super) struct Term {
-    /// Index into the site's incoming directions.
-    pub(super) incoming: usize,
-    /// Row of its operator.
-    pub(super) operator: usize,
-    /// Row of the up-projected features.
+    /// Place among the directions of [`Geometry::keepable`].
+    pub(super) direction: usize,
+    pub(super) row: usize,
     pub(super) feature: usize,
+}
+
+/// An array `[degree l3][row of the messages][point][path to l3][channel]`.
+pub(super) struct PathRows {
+    /// Where each degree begins, and the end, in rows of channels.
+    pub(super) bases: Vec<usize>,
+    /// Number of paths to each degree.
+    pub(super) widths: Vec<usize>,
+}
+
+impl PathRows {
+    fn new(paths: &[Path], messages: &Rows) -> PathRows {
+        let mut rows = PathRows { bases: vec![0], widths: Vec::new() };
+        for l3 in 0..messages.degrees.len() {
+            let width = paths.iter().filter(|p| p.l3 == l3).count();
+            rows.bases.push(rows.bases[l3] + messages.of_degree(l3).len() * BLOCK * width);
+            rows.widths.push(width);
+        }
+        rows
+    }
+
+    /// Start and stride of every row of a path, as in [`Target`].
+    fn outputs(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.widths.len()).flat_map(|l3| {
+            let width = self.widths[l3];
+            let starts = (self.bases[l3]..self.bases[l3 + 1]).step_by((BLOCK * width).max(1));
+            starts.flat_map(move |start| (start..start + width).map(move |start| (start, width)))
+        })
+    }
 }
 
 /// A site in terms of a model.
@@ -134,11 +164,6 @@ impl Group {
         self.axes.is_empty()
     }
 
-    /// Whether every axis changes it.
-    pub(super) fn is_full(&self, scene: &Scene) -> bool {
-        !self.axes.is_empty() && self.axes.len() == scene.landscape.axes.len()
-    }
-
     /// Nodes of its axes at a point, as one number.
     pub(super) fn key(&self, scene: &Scene, point: Point) -> usize {
         let grid = &scene.landscape.grid;
@@ -146,33 +171,36 @@ impl Group {
     }
 }
 
-/// Where the operators of a pair lie within its group's bundle.
+/// A pair's operators.
 pub(super) struct PairGeometry {
+    pub(super) group: usize,
     /// From the second site into the first, and back unless they are the same.
     pub(super) directions: Vec<Direction>,
 }
 
-/// The operators from a sender site into a receiver site.
-#[derive(Clone)]
+/// The operators from a sender site into a receiver site: layer 0 has a row for each component of the receiver, a
+/// later layer rows `[path][component of l3][component of l1]`.
 pub(super) struct Direction {
-    pub(super) group: usize,
     pub(super) receiver: usize,
     pub(super) sender: usize,
-    /// All of its rows `[row][channel]`, beginning with layer 0: `[component of the receiver][channel]`.
+    /// Where its rows `[row][channel]` begin in the bundle of its group.
     pub(super) first: usize,
-    /// Later layers: `[path][component of l3][component of l1][channel]`.
-    pub(super) later: Vec<usize>,
     /// Rows that share a radial function: by degree for layer 0, then by path for each later layer.
     pub(super) blocks: Vec<Range<usize>>,
-    /// `[density columns]` and the repulsion.
+    /// What each row is for.
+    pub(super) targets: Vec<Target>,
+    /// Where its scalars begin: `[density columns]` and the repulsion.
     pub(super) scalars: usize,
 }
 
-impl Direction {
-    /// Number of operator rows, all layers.
-    pub(super) fn rows(&self) -> usize {
-        self.blocks.last().map_or(0, |b| b.end)
-    }
+/// What an operator row is for, in rows of channels of arrays over the points p of a block: layer 0 adds it to row
+/// `start + p` of the messages; a later layer adds its product with row `feature + p` of the senders' features to row
+/// `start + stride p` of the paths.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) start: usize,
+    pub(super) stride: usize,
+    pub(super) feature: usize,
 }
 
 /// Couplings of the bonds with one relative orientation, for each later layer.
@@ -198,6 +226,7 @@ impl<T: Real> Geometry<T> {
         let all: Vec<usize> = (0..=weights.lmax).collect();
         let messages = Rows::new(&all, counts, sites.len());
         let features = weights.layers.iter().map(|u| Rows::new(&u.outputs, counts, sites.len())).collect();
+        let path_rows = weights.later.iter().map(|l| PathRows::new(&l.paths, &messages)).collect();
         let (couplings, distinct_couplings) = all_couplings(scene, &sites, weights);
         let mut sites_by_element: Vec<(usize, Range<usize>)> = Vec::new();
         for (index, site) in sites.iter().enumerate() {
@@ -216,53 +245,65 @@ impl<T: Real> Geometry<T> {
             pairs: Vec::new(),
             couplings,
             distinct_couplings,
+            path_rows,
             applications: Vec::new(),
         };
         for index in 0..scene.pairs.len() {
             geometry.place_pair(scene, index, weights);
         }
-        geometry.applications = (0..weights.later.len())
-            .map(|t| {
-                (0..scene.sites.len())
-                    .map(|site| geometry.application(t, site, &weights.later[t].paths))
-                    .collect()
-            })
-            .collect();
+        geometry.applications = (0..weights.layers.len()).map(|t| geometry.application(t, scene)).collect();
         Ok(geometry)
     }
 
-    fn application(&self, t: usize, site: usize, paths: &[Path]) -> Application {
-        let mut application = Application { outputs: Vec::new(), terms: Vec::new() };
-        // Operator rows of earlier paths, by incoming direction.
-        let mut before = vec![0; self.incoming[site].len()];
-        for (k, path) in paths.iter().enumerate() {
-            let Some(input) = self.features[t].position(path.l1) else { continue };
-            let target = self.messages.of(path.l3, site);
-            let same_degree = |k: &usize| paths[*k].l3 == path.l3;
-            for (m3, row) in target.clone().enumerate() {
-                let first = application.terms.len();
-                for (incoming, direction) in self.incoming[site].iter().enumerate() {
-                    let senders = self.features[t].of(input, direction.sender);
-                    let operator = before[incoming] + m3 * senders.len();
-                    application.terms.extend(senders.enumerate().map(|(m1, feature)| Term {
-                        incoming,
-                        operator: operator + m1,
-                        feature,
-                    }));
-                }
-                application.outputs.push(Output {
-                    l3: path.l3,
-                    row: row - self.messages.of_degree(path.l3).start,
-                    slot: (0..k).filter(same_degree).count(),
-                    width: (0..paths.len()).filter(same_degree).count(),
-                    terms: first..application.terms.len(),
-                });
-            }
-            for (direction, before) in self.incoming[site].iter().zip(&mut before) {
-                *before += target.len() * self.features[t].of(input, direction.sender).len();
+    /// Whether operators of a group serve several points, so that they are worth keeping.
+    pub(super) fn is_keepable(&self, group: usize, scene: &Scene) -> bool {
+        let axes = self.groups[group].axes.len();
+        axes == 0 || axes < scene.landscape.axes.len()
+    }
+
+    /// Pairs in the order of summation: first those whose operators may be kept, how many they are, then the others.
+    pub(super) fn order(&self, scene: &Scene) -> (Vec<usize>, usize) {
+        let keepable = |pair: &usize| self.is_keepable(self.pairs[*pair].group, scene);
+        let (mut first, others): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(keepable);
+        let count = first.len();
+        first.extend(others);
+        (first, count)
+    }
+
+    /// Directions of pairs whose operators may be kept, in order.
+    pub(super) fn keepable(&self, scene: &Scene) -> impl Iterator<Item = (usize, &Direction)> {
+        let pairs = self.pairs.iter().filter(|p| self.is_keepable(p.group, scene));
+        pairs.flat_map(|p| p.directions.iter().map(|d| (p.group, d)))
+    }
+
+    fn application(&self, t: usize, scene: &Scene) -> Application {
+        let blocks = self.blocks(t);
+        // All outputs, also those without a term.
+        let mut by_output: BTreeMap<(usize, usize), Vec<Term>> = match t.checked_sub(1) {
+            None => (0..self.messages.total).map(|row| ((row * BLOCK, 1), Vec::new())).collect(),
+            Some(later) => self.path_rows[later].outputs().map(|output| (output, Vec::new())).collect(),
+        };
+        for (index, (_, direction)) in self.keepable(scene).enumerate() {
+            for row in direction.blocks[blocks.clone()].iter().flat_map(|b| b.clone()) {
+                let Target { start, stride, feature } = direction.targets[row];
+                by_output.entry((start, stride)).or_default().push(Term { direction: index, row, feature });
             }
         }
+        let mut application = Application { outputs: Vec::new(), terms: Vec::new() };
+        for ((start, stride), terms) in by_output {
+            let first = application.terms.len();
+            application.terms.extend(terms);
+            application.outputs.push(Output { start, stride, terms: first..application.terms.len() });
+        }
         application
+    }
+
+    /// The blocks of a layer, see [`Direction::blocks`].
+    pub(super) fn blocks(&self, t: usize) -> Range<usize> {
+        let paths = |t: usize| self.path_rows[t - 1].widths.iter().sum::<usize>();
+        let start = if t == 0 { 0 } else { self.messages.degrees.len() + (1..t).map(paths).sum::<usize>() };
+        let count = if t == 0 { self.messages.degrees.len() } else { paths(t) };
+        start..start + count
     }
 
     /// Gives a pair its place in the bundle of its group.
@@ -275,34 +316,47 @@ impl<T: Real> Geometry<T> {
         });
         let [a, b] = pair.sites;
         let ways = if a == b { vec![(a, a)] } else { vec![(a, b), (b, a)] };
-        let mut directions = Vec::new();
+        let mut directions: Vec<Direction> = Vec::new();
         for (receiver, sender) in ways {
-            let mut blocks: Vec<Range<usize>> = Vec::new();
-            let mut push = |rows: usize| {
-                let start = blocks.last().map_or(0, |b| b.end);
-                blocks.push(start..start + rows);
-                start
-            };
-            let [to, from] = [receiver, sender].map(|s| &self.sites[s].bases);
-            to.iter().for_each(|basis| _ = push(basis.ncols()));
+            let mut direction = self.direction(receiver, sender, weights);
             let place = &mut self.groups[group];
-            let first = place.values;
-            let mut later = Vec::new();
-            for layer in &weights.later {
-                let starts = layer.paths.iter().map(|p| push(to[p.l3].ncols() * from[p.l1].ncols()));
-                let starts: Vec<usize> = starts.collect();
-                later.push(first + starts.first().copied().unwrap_or(0) * weights.channels);
-            }
-            let direction =
-                Direction { group, receiver, sender, first, later, blocks, scalars: place.scalars };
-            place.values += direction.rows() * weights.channels;
+            (direction.first, direction.scalars) = (place.values, place.scalars);
+            place.values += direction.targets.len() * weights.channels;
             place.scalars += weights.density_count() + 1;
+            // Pairs come by site, so senders come in order.
+            self.incoming[receiver].push((index, directions.len()));
             directions.push(direction);
         }
         self.groups[group].pairs.push(index);
-        // Pairs come by site, so senders come in order.
-        directions.iter().for_each(|d| self.incoming[d.receiver].push(d.clone()));
-        self.pairs.push(PairGeometry { directions });
+        self.pairs.push(PairGeometry { group, directions });
+    }
+
+    /// The rows from a sender into a receiver, with no place in a bundle yet.
+    fn direction(&self, receiver: usize, sender: usize, weights: &Weights<T>) -> Direction {
+        let (mut blocks, mut targets) = (Vec::new(), Vec::new());
+        for l in 0..=weights.lmax {
+            let first = targets.len();
+            let rows = self.messages.of(l, receiver);
+            targets.extend(rows.map(|row| Target { start: row * BLOCK, stride: 1, feature: 0 }));
+            blocks.push(first..targets.len());
+        }
+        for (t, layer) in weights.later.iter().enumerate() {
+            let PathRows { bases, widths } = &self.path_rows[t];
+            for (k, path) in layer.paths.iter().enumerate() {
+                let first = targets.len();
+                let slot = layer.paths[..k].iter().filter(|p| p.l3 == path.l3).count();
+                let (stride, degree) = (widths[path.l3], self.messages.of_degree(path.l3).start);
+                let input = self.features[t].position(path.l1);
+                let senders = input.map_or(0..0, |input| self.features[t].of(input, sender));
+                for row in self.messages.of(path.l3, receiver) {
+                    let start = bases[path.l3] + (row - degree) * BLOCK * stride + slot;
+                    let target = |feature| Target { start, stride, feature: feature * BLOCK };
+                    targets.extend(senders.clone().map(target));
+                }
+                blocks.push(first..targets.len());
+            }
+        }
+        Direction { receiver, sender, first: 0, blocks, targets, scalars: 0 }
     }
 
     /// Coupling of the bonds from an atom into a site.

@@ -18,14 +18,57 @@ pub(super) struct Bundle<T> {
     pub(super) scalars: Vec<f64>,
 }
 
-impl<T: Real> Bundle<T> {
-    /// All zero.
-    pub(super) fn new(group: &Group) -> Bundle<T> {
-        Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] }
+/// What the operators of a pair are made of, at one set of axis values.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered<T> {
+    /// Where the shells within the cutoff lie on the tables.
+    places: Vec<Place<T>>,
+    /// By direction: `[shell][row]`.
+    angular: [Vec<T>; 2],
+    /// By direction: `[density columns]` and the repulsion.
+    pub(super) scalars: Vec<f64>,
+}
+
+impl<T: Real> Gathered<T> {
+    /// Nothing yet.
+    pub(super) fn new() -> Gathered<T> {
+        Gathered { places: Vec::new(), angular: [Vec::new(), Vec::new()], scalars: Vec::new() }
     }
 }
 
-/// Builds bundles of a scene.
+/// Takes operator rows, some neighbouring vectors of channels at a time.
+pub(super) trait Sink<T: Real> {
+    /// The vectors from the k-th on of a direction's row.
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        direction: &Direction,
+        place: (usize, usize),
+        values: [T::Vector<S>; N],
+    );
+}
+
+/// Writes rows into a bundle.
+struct Store<'a, T> {
+    values: &'a mut [T],
+    channels: usize,
+}
+
+impl<T: Real> Sink<T> for Store<'_, T> {
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        _: S,
+        direction: &Direction,
+        (row, k): (usize, usize),
+        values: [T::Vector<S>; N],
+    ) {
+        let out = &mut self.values[direction.first + row * self.channels..][..self.channels];
+        T::vectors_mut::<S>(out)[k..k + N].copy_from_slice(&values);
+    }
+}
+
+/// Builds operators of a scene.
 pub(super) struct Operators<'a, T> {
     scene: &'a Scene,
     geometry: &'a Geometry<T>,
@@ -36,19 +79,15 @@ pub(super) struct Operators<'a, T> {
     arch: pulp::Arch,
 }
 
-/// Buffers for one pair.
+/// Buffers of a thread.
 pub(super) struct Scratch<T> {
     harmonics: Vec<f64>,
-    /// Angular parts of one shell: `[row of the operators]`.
+    /// Angular parts of one shell: `[row]`.
     sums: Vec<f64>,
-    /// Where the shells within the cutoff lie on the tables.
-    places: Vec<Place<T>>,
-    /// By direction: `[shell][row of the operators]`.
-    angular: [Vec<T>; 2],
-    /// `[shell]`, a few vectors of channels each.
-    radial: Vec<T>,
     /// `[density column]`, padded.
     densities: Vec<f64>,
+    /// `[shell]`, a strip of channels each.
+    radial: Vec<T>,
 }
 
 /// Vectors of channels that are summed at once, in registers.
@@ -60,33 +99,61 @@ impl<T: Real> Scratch<T> {
         let directions = geometry.pairs.iter().flat_map(|p| &p.directions);
         Scratch {
             harmonics: vec![0.0; components(weights.lmax)],
-            sums: vec![0.0; directions.map(|d| d.rows()).max().unwrap_or(0)],
-            places: Vec::new(),
-            angular: [Vec::new(), Vec::new()],
-            radial: Vec::new(),
+            sums: vec![0.0; directions.map(|d| d.targets.len()).max().unwrap_or(0)],
             densities: vec![0.0; densities],
+            radial: Vec::new(),
         }
     }
 }
 
-/// The loop over a group's pairs, compiled for every instruction set and dispatched at run time.
-struct Fill<'a, 'b, T> {
+/// Gathers a group's pairs with the vectors of the machine.
+struct GatherGroup<'a, 'b, T> {
     operators: &'a Operators<'b, T>,
     group: &'a Group,
     s: &'a [f64],
-    bundle: &'a mut Bundle<T>,
+    gathered: &'a mut [Gathered<T>],
     scratch: &'a mut Scratch<T>,
 }
 
-impl<T: Real> WithSimd for Fill<'_, '_, T> {
+impl<T: Real> WithSimd for GatherGroup<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Fill { operators, group, s, bundle, scratch } = self;
+        for pair in &self.group.pairs {
+            let gathered = &mut self.gathered[*pair];
+            self.operators.gather(simd, *pair, self.s, (gathered, self.scratch));
+        }
+    }
+}
+
+/// Builds a bundle with the vectors of the machine.
+struct Build<'a, 'b, T> {
+    operators: &'a Operators<'b, T>,
+    group: &'a Group,
+    s: &'a [f64],
+    bundle: &'a mut Bundle<T>,
+}
+
+impl<T: Real> WithSimd for Build<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Build { operators, group, s, bundle } = self;
+        let (mut gathered, mut scratch) =
+            (Gathered::new(), Scratch::new(operators.geometry, operators.weights));
         for pair in &group.pairs {
-            operators.gather(simd, *pair, s, (&mut bundle.scalars, scratch));
-            operators.sum(simd, *pair, scratch, &mut bundle.values);
+            operators.gather(simd, *pair, s, (&mut gathered, &mut scratch));
+            for (d, direction) in operators.geometry.pairs[*pair].directions.iter().enumerate() {
+                let count = gathered.scalars.len() / operators.geometry.pairs[*pair].directions.len();
+                bundle.scalars[direction.scalars..][..count]
+                    .copy_from_slice(&gathered.scalars[d * count..][..count]);
+            }
+            let mut sink = Store { values: &mut bundle.values, channels: operators.weights.channels };
+            for t in 0..operators.weights.layers.len() {
+                operators.rows(simd, (*pair, t), &gathered, (&mut scratch, &mut sink));
+            }
         }
     }
 }
@@ -127,31 +194,41 @@ impl<'a, T: Real> Operators<'a, T> {
         operators
     }
 
-    /// Replaces a bundle by the operators of its group at the axis values `s`.
-    pub(super) fn fill(&self, group: usize, s: &[f64], bundle: &mut Bundle<T>, scratch: &mut Scratch<T>) {
-        bundle.scalars.fill(0.0);
-        let group = &self.geometry.groups[group];
-        self.arch.dispatch(Fill { operators: self, group, s, bundle, scratch });
-    }
-
-    /// A new bundle with the operators of a group at the axis values `s`.
+    /// The operators of a group at the axis values `s`.
     pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
-        let mut bundle = Bundle::new(&self.geometry.groups[group]);
-        self.fill(group, s, &mut bundle, &mut Scratch::new(self.geometry, self.weights));
+        let group = &self.geometry.groups[group];
+        let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
+        self.arch.dispatch(Build { operators: self, group, s, bundle: &mut bundle });
         bundle
     }
 
-    /// Collects a pair's shells within the cutoff: places on the tables and angular parts; adds up the scalars.
+    /// Collects the shells of a group's pairs at the axis values `s`, into one entry a pair of the scene.
+    pub(super) fn gather_group(
+        &self,
+        group: usize,
+        s: &[f64],
+        gathered: &mut [Gathered<T>],
+        scratch: &mut Scratch<T>,
+    ) {
+        let group = &self.geometry.groups[group];
+        self.arch.dispatch(GatherGroup { operators: self, group, s, gathered, scratch });
+    }
+
+    /// Collects a pair's shells within the cutoff at the axis values `s`.
     #[inline(always)]
-    fn gather<S: Simd>(
+    pub(super) fn gather<S: Simd>(
         &self,
         simd: S,
         pair: usize,
         s: &[f64],
-        (scalars, scratch): (&mut [f64], &mut Scratch<T>),
+        (gathered, scratch): (&mut Gathered<T>, &mut Scratch<T>),
     ) {
-        scratch.places.clear();
-        scratch.angular.iter_mut().for_each(Vec::clear);
+        let directions = &self.geometry.pairs[pair].directions;
+        let count = self.weights.density_count() + 1;
+        gathered.places.clear();
+        gathered.angular.iter_mut().for_each(Vec::clear);
+        gathered.scalars.clear();
+        gathered.scalars.resize(directions.len() * count, 0.0);
         let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
         let elements = (self.weights.elements[a], self.weights.elements[b]);
         for shell in self.active[pair].iter().map(|k| &self.scene.pairs[pair].shells[*k]) {
@@ -160,7 +237,7 @@ impl<'a, T: Real> Operators<'a, T> {
             if r >= self.scene.cutoff || r < COINCIDENCE {
                 continue;
             }
-            scratch.places.push(self.weights.first[a][b].place(r));
+            gathered.places.push(self.weights.first[a][b].place(r));
             if let Some(densities) = &self.weights.densities {
                 let table = &densities[a][b];
                 let place = table.place(r);
@@ -169,12 +246,11 @@ impl<'a, T: Real> Operators<'a, T> {
                 }
             }
             let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
-            for (d, direction) in self.geometry.pairs[pair].directions.iter().enumerate() {
+            for (d, direction) in directions.iter().enumerate() {
                 let weight = self.angular(direction, shell, s, scratch);
-                let rounded = scratch.sums[..direction.rows()].iter().map(|g| T::from_f64(*g));
-                scratch.angular[d].extend(rounded);
-                let scalars = &mut scalars[direction.scalars..][..self.weights.density_count() + 1];
-                if let [densities @ .., sum] = scalars {
+                let rows = &scratch.sums[..direction.targets.len()];
+                gathered.angular[d].extend(rows.iter().map(|g| T::from_f64(*g)));
+                if let [densities @ .., sum] = &mut gathered.scalars[d * count..][..count] {
                     *sum += weight * repulsion;
                     densities.iter_mut().zip(&scratch.densities).for_each(|(sum, d)| *sum += weight * d);
                 }
@@ -186,7 +262,7 @@ impl<'a, T: Real> Operators<'a, T> {
     #[inline(always)]
     fn angular(&self, direction: &Direction, shell: &Shell, s: &[f64], scratch: &mut Scratch<T>) -> f64 {
         let mut weight = 0.0;
-        scratch.sums[..direction.rows()].fill(0.0);
+        scratch.sums[..direction.targets.len()].fill(0.0);
         for bond in shell.bonds.iter().filter(|b| b.receiver == direction.receiver) {
             weight += bond.weight;
             self.harmonics.evaluate(&bond.at(s).normalize(), &mut scratch.harmonics);
@@ -212,90 +288,95 @@ impl<'a, T: Real> Operators<'a, T> {
         }
     }
 
-    /// Writes the operators of a pair: sums of (angular) x (radial) over its gathered shells.
+    /// Gives the rows of a layer of a pair's operators to a sink: sums of (angular) x (radial) over the shells.
     #[inline(always)]
-    fn sum<S: Simd>(&self, simd: S, pair: usize, scratch: &mut Scratch<T>, values: &mut [T]) {
+    pub(super) fn rows<S: Simd, K: Sink<T>>(
+        &self,
+        simd: S,
+        (pair, t): (usize, usize),
+        gathered: &Gathered<T>,
+        (scratch, sink): (&mut Scratch<T>, &mut K),
+    ) {
         let directions = &self.geometry.pairs[pair].directions;
         let [a, b] = self.scene.pairs[pair].sites.map(|site| self.geometry.sites[site].element);
-        let degrees = self.weights.lmax + 1;
-        for (d, direction) in directions.iter().enumerate() {
-            let [a, b] = [direction.receiver, direction.sender].map(|s| self.geometry.sites[s].element);
-            for l in 0..degrees {
-                let rows = Rows { table: &self.weights.first[a][b], column: l, block: l };
-                self.strips(simd, rows, (&directions[d..d + 1], d), (scratch, values));
+        for (column, block) in self.geometry.blocks(t).enumerate() {
+            let mut rows = Rows { simd, gathered, block, column, table: &self.weights.first[a][b] };
+            if t > 0 {
+                rows.table = &self.weights.later[t - 1].tables[a][b];
+                self.strips(rows, (directions, 0), (scratch, sink));
+                continue;
             }
-        }
-        let mut block = degrees;
-        for layer in &self.weights.later {
-            for column in 0..layer.paths.len() {
-                let rows = Rows { table: &layer.tables[a][b], column, block };
-                self.strips(simd, rows, (directions, 0), (scratch, values));
-                block += 1;
+            // Functions of layer 0 depend on the order of the elements.
+            for (d, direction) in directions.iter().enumerate() {
+                let [a, b] = [direction.receiver, direction.sender].map(|s| self.geometry.sites[s].element);
+                rows.table = &self.weights.first[a][b];
+                self.strips(rows, (std::slice::from_ref(direction), d), (scratch, sink));
             }
         }
     }
 
     /// Rows of some directions, of which the first has the given index, with one radial function.
     #[inline(always)]
-    fn strips<S: Simd>(
+    fn strips<S: Simd, K: Sink<T>>(
         &self,
-        simd: S,
-        rows: Rows<T>,
+        rows: Rows<T, S>,
         directions: (&[Direction], usize),
-        (scratch, values): (&mut Scratch<T>, &mut [T]),
+        (scratch, sink): (&mut Scratch<T>, &mut K),
     ) {
         let width = self.weights.channels / LANES * vectors_per_lane::<T, S>();
-        scratch
-            .radial
-            .resize(scratch.places.len() * STRIP * size_of::<T::Vector<S>>() / size_of::<T>(), T::ZERO);
         let mut k = 0;
         while k + STRIP <= width {
-            self.strip::<S, STRIP>(simd, (&rows, k), directions, (scratch, values));
+            rows.strip::<K, STRIP>((k, width), directions, (&mut scratch.radial, sink));
             k += STRIP;
         }
         while k < width {
-            self.strip::<S, 1>(simd, (&rows, k), directions, (scratch, values));
+            rows.strip::<K, 1>((k, width), directions, (&mut scratch.radial, sink));
             k += 1;
-        }
-    }
-
-    /// The k-th and the following vectors of channels, `N` in all.
-    #[inline(always)]
-    fn strip<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        (rows, k): (&Rows<T>, usize),
-        (directions, first): (&[Direction], usize),
-        (scratch, values): (&mut Scratch<T>, &mut [T]),
-    ) {
-        let width = self.weights.channels / LANES * vectors_per_lane::<T, S>();
-        let radial = T::vectors_mut::<S>(&mut scratch.radial);
-        for (place, out) in scratch.places.iter().zip(radial.chunks_exact_mut(N)) {
-            out.copy_from_slice(&rows.table.strip::<S, N>(simd, place, rows.column * width + k));
-        }
-        for (d, direction) in directions.iter().enumerate() {
-            let stride = direction.rows();
-            let out = T::vectors_mut::<S>(&mut values[direction.first..]);
-            for row in direction.blocks[rows.block].clone() {
-                let mut sums = [T::splat(simd, T::ZERO); N];
-                let angular = scratch.angular[first + d].iter().skip(row).step_by(stride);
-                for (factor, radial) in angular.zip(radial.chunks_exact(N)) {
-                    let factor = T::splat(simd, *factor);
-                    for i in 0..N {
-                        sums[i] = T::multiply_add(simd, factor, radial[i], sums[i]);
-                    }
-                }
-                out[row * width + k..][..N].copy_from_slice(&sums);
-            }
         }
     }
 }
 
 /// Operator rows with one radial function.
-struct Rows<'a, T> {
-    table: &'a Table<T>,
-    /// Which block of the table's columns.
-    column: usize,
+#[derive(Clone, Copy)]
+struct Rows<'a, T, S> {
+    simd: S,
+    gathered: &'a Gathered<T>,
     /// Which of a direction's blocks.
     block: usize,
+    /// The radial function: a table and which block of its columns.
+    table: &'a Table<T>,
+    column: usize,
+}
+
+impl<T: Real, S: Simd> Rows<'_, T, S> {
+    /// The vectors from the k-th on, of `width` in a row.
+    #[inline(always)]
+    fn strip<K: Sink<T>, const N: usize>(
+        &self,
+        (k, width): (usize, usize),
+        (directions, first): (&[Direction], usize),
+        (radial, sink): (&mut Vec<T>, &mut K),
+    ) {
+        let places = &self.gathered.places;
+        radial.resize(places.len() * N * size_of::<T::Vector<S>>() / size_of::<T>(), T::ZERO);
+        let radial = T::vectors_mut::<S>(radial);
+        for (place, out) in places.iter().zip(radial.chunks_exact_mut(N)) {
+            let strip = self.table.strip::<S, N>(self.simd, place, self.column * width + k);
+            out.copy_from_slice(&strip);
+        }
+        for (d, direction) in directions.iter().enumerate() {
+            for row in direction.blocks[self.block].clone() {
+                let angular = self.gathered.angular[first + d].iter().skip(row);
+                let angular = angular.step_by(direction.targets.len().max(1));
+                let mut sums = [T::splat(self.simd, T::ZERO); N];
+                for (factor, radial) in angular.zip(radial.chunks_exact(N)) {
+                    let factor = T::splat(self.simd, *factor);
+                    for i in 0..N {
+                        sums[i] = T::multiply_add(self.simd, factor, radial[i], sums[i]);
+                    }
+                }
+                sink.take(self.simd, direction, (row, k), sums);
+            }
+        }
+    }
 }
