@@ -64,10 +64,35 @@ pub enum EngineError {
     Element(crate::crystal::Element),
 }
 
+/// What evaluating a point takes, counted, not measured.
+#[derive(Clone, Debug, Default)]
+pub struct Cost {
+    /// Step by step.
+    pub steps: Vec<Step>,
+    /// Whether what points share is computed once and kept.
+    pub keeps: bool,
+    /// Bytes of what is kept.
+    pub kept_bytes: f64,
+}
+
+/// One step of the evaluation.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it does.
+    pub name: String,
+    /// Floating-point operations a point.
+    pub operations: f64,
+    /// Bytes of its operands and results a point, wherever in the memory they lie.
+    pub bytes: f64,
+}
+
 /// Runs a potential on one device.
 pub trait Engine: Send {
     /// Evaluates points of a scene. The same bits come out whatever the order and number of points in a call.
     fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError>;
+
+    /// What points of a scene cost when they are evaluated in one call.
+    fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError>;
 
     /// What it is, for logs and provenance: `cpu float32, 8 threads`.
     fn describe(&self) -> String;

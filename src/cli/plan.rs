@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use s2dpes::campaign::prepare;
+use s2dpes::campaign::{engine_for, prepare};
 use s2dpes::config::Campaign;
-use s2dpes::engine::Scene;
+use s2dpes::engine::{Scene, Step};
 use s2dpes::work::{LandscapeWork, SurfaceId, Work};
 
 use super::table::{bytes, table};
@@ -18,6 +19,9 @@ use super::{Ending, Failure};
 pub(crate) struct Arguments {
     /// The campaign file.
     campaign: PathBuf,
+    /// Count operations and bytes a point, step by step; loads every model.
+    #[arg(long)]
+    cost: bool,
 }
 
 /// Energy, two distances, status and irreducible index of a node.
@@ -42,6 +46,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let tiles: usize = work.surfaces().map(|id| work.surface(id).tiles.len()).sum();
     writeln!(out, "\n{points} points to evaluate in {tiles} tiles")?;
     writeln!(out, "result file {}, about {}", campaign.output.display(), bytes(size))?;
+    if arguments.cost {
+        for id in work.surfaces() {
+            write!(out, "\n{}", cost_of(&work, id)?)?;
+        }
+    }
     for skipped in &work.skipped {
         writeln!(out, "left out: {}: {}", skipped.what, skipped.why)?;
     }
@@ -74,4 +83,25 @@ fn surface_row(work: &Work, id: SurfaceId) -> Result<Vec<String>, Failure> {
         scene.pairs.len().to_string(),
         bonds.to_string(),
     ])
+}
+
+/// What a point of a surface takes, step by step, in a tile that is as full as any.
+fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
+    let (landscape, surface) = (work.landscape(id), work.surface(id));
+    let scene = Scene::new(landscape.landscape.clone(), &surface.model.potential).map_err(Failure::input)?;
+    let points = surface.tiles.iter().max_by_key(|t| t.points.len()).map_or(&[][..], |t| &t.points);
+    let mut engine = engine_for(&surface.model, &landscape.elements());
+    let cost = engine.cost(&Arc::new(scene), points).map_err(Failure::input)?;
+    let row = |name: &str, operations: f64, size: f64| {
+        vec![name.to_string(), format!("{:.3}", operations / 1e6), format!("{:.1}", size / 1024.0)]
+    };
+    let mut rows = vec![[work.path(id).as_str(), "MFLOP a point", "kiB a point"].map(String::from).to_vec()];
+    rows.extend(cost.steps.iter().map(|s| row(&s.name, s.operations, s.bytes)));
+    let total = |of: fn(&Step) -> f64| cost.steps.iter().map(of).sum();
+    rows.push(row("total", total(|s| s.operations), total(|s| s.bytes)));
+    let kept = match cost.keeps {
+        true => format!("pair operators are kept: {} at once\n", bytes(cost.kept_bytes as usize)),
+        false => "pair operators are computed at each point\n".to_string(),
+    };
+    Ok(table(&rows) + &kept)
 }

@@ -45,13 +45,33 @@ pub enum SceneError {
 impl Scene {
     /// Prepares a landscape for a potential.
     pub fn new(landscape: Arc<Landscape>, potential: &Potential) -> Result<Scene, SceneError> {
+        Scene::build(landscape, potential, true)
+    }
+
+    /// As [`Scene::new`], but sites carry all components of their features and all of their bonds, as if no operation
+    /// left them in place: slower, with the same energies to rounding.
+    pub fn without_site_symmetry(
+        landscape: Arc<Landscape>,
+        potential: &Potential,
+    ) -> Result<Scene, SceneError> {
+        Scene::build(landscape, potential, false)
+    }
+
+    fn build(
+        landscape: Arc<Landscape>,
+        potential: &Potential,
+        site_symmetry: bool,
+    ) -> Result<Scene, SceneError> {
         let crystal = &landscape.crystal;
         potential.check_elements(crystal.orbits.iter().map(|o| o.element))?;
         let separation = DistanceCost::new(crystal, &landscape.axes, &landscape.thresholds)?;
         let embedding = Embedding::primitive(crystal, &landscape.axes);
         let contradiction = || SceneError::Symmetry(crystal.name.clone());
         let maps = site::atom_maps(crystal, &embedding, potential.invariance()).ok_or_else(contradiction)?;
-        let sites = site::sites(&embedding, &maps).ok_or_else(contradiction)?;
+        let mut sites = site::sites(&embedding, &maps).ok_or_else(contradiction)?;
+        if !site_symmetry {
+            sites.forget_stabilisers(&maps);
+        }
         let rotation = |atom: usize| {
             site::cartesian(&embedding.lattice, &maps[sites.map_to[atom]].rotation).ok_or_else(contradiction)
         };

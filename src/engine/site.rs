@@ -91,6 +91,16 @@ pub(super) struct Sites {
     pub(super) stabilisers: Vec<Vec<usize>>,
 }
 
+impl Sites {
+    /// Leaves only the identity in every stabiliser.
+    pub(super) fn forget_stabilisers(&mut self, maps: &[AtomMap]) {
+        let identity = |m: &AtomMap| m.rotation == Matrix3::identity() && m.images.iter().is_sorted();
+        let identity = maps.iter().position(identity);
+        self.stabilisers.iter_mut().for_each(|s| *s = identity.into_iter().collect());
+        self.sites.iter_mut().for_each(|s| s.stabiliser = vec![Matrix3::identity()]);
+    }
+}
+
 /// Cartesian matrix of a rotation in the lattice basis.
 pub(super) fn cartesian(lattice: &Matrix3<f64>, rotation: &Matrix3<f64>) -> Option<Matrix3<f64>> {
     Some(lattice * rotation * lattice.try_inverse()?)

@@ -9,6 +9,7 @@
 //! ```text
 //! weights      model -> tables and matrices for the elements of a scene
 //! geometry     scene -> site-adapted bases, couplings of every bond, rows of the feature arrays
+//! cost         what a point takes; whether operators are kept
 //! operator     axis values -> pair operators
 //! forward      pair operators -> energies, for a block of points
 //! ```
@@ -17,6 +18,7 @@
 //! carries 10 instead of 16 components up to degree 3.
 
 mod contraction;
+mod cost;
 mod forward;
 mod geometry;
 mod operator;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Real;
-use crate::engine::{COINCIDENCE, Engine, EngineError, PointResult, Scene, Status};
+use crate::engine::{COINCIDENCE, Cost, Engine, EngineError, PointResult, Scene, Status};
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
 use forward::{Block, Workspace};
@@ -40,58 +42,69 @@ use weights::Weights;
 pub struct MaceEngine<T> {
     weights: Arc<Weights<T>>,
     prepared: Option<(Arc<Scene>, Prepared<T>)>,
+    /// Overrules the choice of keeping operators.
+    keep: Option<bool>,
 }
 
 /// A scene in terms of the model.
 struct Prepared<T> {
     geometry: Geometry<T>,
-    /// Operators that no axis changes, if they are kept.
+    cost: Cost,
+    /// Operators that no axis changes, if operators are kept.
     frozen: Option<Bundle<T>>,
 }
 
 impl<T: Real> MaceEngine<T> {
     /// Prepares a model's head for some elements.
     pub fn new(model: &Mace, elements: &[crate::crystal::Element], head: usize) -> Self {
-        MaceEngine { weights: Arc::new(Weights::new(model, elements, head)), prepared: None }
+        MaceEngine { weights: Arc::new(Weights::new(model, elements, head)), prepared: None, keep: None }
     }
 
-    fn prepare(&mut self, scene: &Arc<Scene>) -> Result<(), EngineError> {
-        if self.prepared.as_ref().is_some_and(|(s, _)| Arc::ptr_eq(s, scene)) {
-            return Ok(());
-        }
-        let geometry = Geometry::new(scene, &self.weights)?;
-        let operators = Operators::new(scene, &geometry, &self.weights);
-        let frozen = keeps(scene).then(|| operators.bundle(0, &scene.axis_values(Point(0))));
-        self.prepared = Some((scene.clone(), Prepared { geometry, frozen }));
-        Ok(())
+    /// Keeps operators always or never, instead of where that is cheaper. The results are the same bits.
+    pub fn keeping(self, keep: bool) -> Self {
+        MaceEngine { keep: Some(keep), prepared: None, ..self }
+    }
+
+    fn prepare(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<&Prepared<T>, EngineError> {
+        let prepared = match self.prepared.take() {
+            Some((known, prepared)) if Arc::ptr_eq(&known, scene) => prepared,
+            _ => {
+                let geometry = Geometry::new(scene, &self.weights)?;
+                let cost = cost::cost(scene, &geometry, &self.weights, points, self.keep);
+                let operators = Operators::new(scene, &geometry, &self.weights);
+                let frozen = cost.keeps.then(|| operators.bundle(0, &scene.axis_values(Point(0))));
+                Prepared { geometry, cost, frozen }
+            }
+        };
+        Ok(&self.prepared.insert((scene.clone(), prepared)).1)
     }
 }
 
 impl<T: Real> Engine for MaceEngine<T> {
     fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError> {
-        self.prepare(scene)?;
-        let Some((_, prepared)) = &self.prepared else { return Ok(Vec::new()) };
-        let batch = Batch::new(scene, &prepared.geometry, &self.weights, points);
+        let weights = self.weights.clone();
+        let prepared = self.prepare(scene, points)?;
+        let batch = Batch::new(scene, prepared, &weights, points);
         let evaluate = |local: &mut Local<T>, block: &[Point]| {
             batch
-                .energies(local, prepared.frozen.as_ref(), block)
+                .energies(local, block)
                 .into_iter()
                 .zip(block)
                 .map(|(energy, p)| result(scene, *p, energy))
                 .collect::<Vec<_>>()
         };
-        let local = || Local::new(&prepared.geometry, &self.weights);
+        let local = || Local::new(&prepared.geometry, &weights);
         let blocks: Vec<Vec<PointResult>> = points.par_chunks(BLOCK).map_init(local, evaluate).collect();
         Ok(blocks.into_iter().flatten().collect())
+    }
+
+    fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
+        Ok(self.prepare(scene, points)?.cost.clone())
     }
 
     fn describe(&self) -> String {
         format!("cpu {}, {} threads", T::NAME, rayon::current_num_threads())
     }
-}
-
-fn keeps(scene: &Scene) -> bool {
-    !scene.landscape.axes.is_empty() && std::env::var("DIRECT").is_err()
 }
 
 fn result(scene: &Scene, point: Point, energy: f64) -> PointResult {
@@ -117,6 +130,7 @@ struct Batch<'a, T> {
     geometry: &'a Geometry<T>,
     weights: &'a Weights<T>,
     operators: Operators<'a, T>,
+    frozen: Option<&'a Bundle<T>>,
     /// For each group that is kept and that some axes change: operators by the nodes of its axes.
     shared: Vec<HashMap<usize, Bundle<T>>>,
     /// Pairs whose operators are not kept, in the order of summation.
@@ -124,14 +138,14 @@ struct Batch<'a, T> {
 }
 
 impl<'a, T: Real> Batch<'a, T> {
-    fn new(scene: &'a Scene, geometry: &'a Geometry<T>, weights: &'a Weights<T>, points: &[Point]) -> Self {
+    fn new(scene: &'a Scene, prepared: &'a Prepared<T>, weights: &'a Weights<T>, points: &[Point]) -> Self {
+        let Prepared { geometry, cost: Cost { keeps, .. }, frozen } = prepared;
         let operators = Operators::within(scene, geometry, weights, points);
-        let keeps = keeps(scene);
         let (order, keepable) = geometry.order(scene);
         let shared = (0..geometry.groups.len())
             .map(|group| {
                 let axes = geometry.groups[group].axes.len();
-                if !keeps || axes == 0 || !geometry.is_keepable(group, scene) {
+                if !*keeps || axes == 0 || !geometry.is_keepable(group, scene) {
                     return HashMap::new();
                 }
                 let mut first_with: HashMap<usize, Point> = HashMap::new();
@@ -143,16 +157,17 @@ impl<'a, T: Real> Batch<'a, T> {
                 first_with.into_par_iter().map(build).collect()
             })
             .collect();
-        let direct = order[if keeps { keepable } else { 0 }..].to_vec();
-        Batch { scene, geometry, weights, operators, shared, direct }
+        let direct = order[if *keeps { keepable } else { 0 }..].to_vec();
+        let frozen = frozen.as_ref();
+        Batch { scene, geometry, weights, operators, frozen, shared, direct }
     }
 
     /// Energies per atom of at most [`BLOCK`] points.
-    fn energies(&self, local: &mut Local<T>, frozen: Option<&Bundle<T>>, points: &[Point]) -> Vec<f64> {
+    fn energies(&self, local: &mut Local<T>, points: &[Point]) -> Vec<f64> {
         let Local { gathered, scratch, workspace } = local;
         let groups = &self.geometry.groups;
         let bundle = |group: usize, point: Point| match groups[group].is_frozen() {
-            true => frozen,
+            true => self.frozen,
             false => self.shared[group].get(&groups[group].key(self.scene, point)),
         };
         let kept: Vec<Vec<Option<&Bundle<T>>>> =
@@ -165,7 +180,7 @@ impl<'a, T: Real> Batch<'a, T> {
                 self.operators.gather_group(group, &self.scene.axis_values(*point), gathered, scratch);
             }
         }
-        let directions = match frozen {
+        let directions = match self.frozen {
             Some(_) => self.geometry.keepable(self.scene).collect(),
             None => Vec::new(),
         };

@@ -186,6 +186,14 @@ impl<T: Real> SiteContraction<T> {
     }
 }
 
+impl<T> SiteContraction<T> {
+    /// Multiply-adds and coefficients of a channel.
+    pub(super) fn operations(&self) -> (usize, usize) {
+        let seconds = |f: &First| f.seconds.iter().map(|s| s.thirds.len() + 1).sum::<usize>();
+        (self.polynomials.iter().flatten().map(|f| seconds(f) + 1).sum(), self.count)
+    }
+}
+
 /// Number of coefficients of a polynomial.
 fn count(polynomial: &[First]) -> usize {
     let seconds = |f: &First| f.seconds.iter().map(|s| usize::from(s.own) + s.thirds.len()).sum::<usize>();
