@@ -10,11 +10,12 @@ use clap::Parser;
 use s2dpes::campaign::engine_for;
 use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Element, read_structure};
+use s2dpes::engine::cpu::mace::MaceEngine;
 use s2dpes::engine::{Engine, Scene};
 use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Relation, Thresholds, Tile, tiles};
-use s2dpes::potential::Potential;
+use s2dpes::potential::{Family, Potential};
 use s2dpes::symmetry::Crystal;
-use s2dpes::work::Model;
+use s2dpes::work::{Model, Precision};
 
 #[derive(Parser)]
 struct Arguments {
@@ -35,6 +36,12 @@ struct Arguments {
     /// Every atom its own orbit.
     #[arg(long)]
     no_symmetry: bool,
+    /// Sites carry all components of their features.
+    #[arg(long)]
+    no_site_symmetry: bool,
+    /// Compute all pair operators anew at every point.
+    #[arg(long)]
+    direct: bool,
     #[arg(long, default_value = "f32")]
     dtype: String,
     #[arg(long, default_value_t = 1)]
@@ -61,17 +68,52 @@ fn main() -> Result<(), Failure> {
     let landscape = Arc::new(landscape(&arguments)?);
     let tiles = tiles_of(&landscape, &arguments);
     let start = Instant::now();
-    let scene = Arc::new(Scene::new(landscape.clone(), &model.potential)?);
-    let elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
-    let mut engine = engine_for(&model, &elements);
-    engine.evaluate(&scene, &tiles[0].points[..1])?;
+    let scene = Arc::new(match arguments.no_site_symmetry {
+        true => Scene::without_site_symmetry(landscape.clone(), &model.potential)?,
+        false => Scene::new(landscape.clone(), &model.potential)?,
+    });
+    let mut engine = engine(&model, &scene, &arguments);
+    let cost = engine.cost(&scene, &tiles[0].points)?;
     let prepare = start.elapsed().as_secs_f64();
     let count = if arguments.tiles == 0 { tiles.len() } else { arguments.tiles.min(tiles.len()) };
     let times = (0..arguments.repetitions)
         .map(|_| time(engine.as_mut(), &scene, &tiles[..count]))
         .collect::<Result<Vec<_>, _>>()?;
-    print(&arguments, &landscape, &scene, &times, (load, prepare));
+    let evaluated: usize = tiles.iter().map(|t| t.points.len()).sum();
+    let operations: f64 = cost.steps.iter().map(|s| s.operations).sum();
+    let value = serde_json::json!({
+        "program": "s2dpes",
+        "version": concat!(env!("CARGO_PKG_VERSION"), " (", env!("S2DPES_COMMIT"), ")"),
+        "model": arguments.model,
+        "structure": arguments.structure,
+        "axes": arguments.axes,
+        "symmetry": !arguments.no_symmetry,
+        "site_symmetry": !arguments.no_site_symmetry,
+        "kept_operators": cost.keeps,
+        "dtype": arguments.dtype,
+        "threads": arguments.threads,
+        "nodes": landscape.grid.len(),
+        "evaluated_points": evaluated,
+        "atoms": landscape.crystal.atom_count(),
+        "evaluated_atoms": scene.sites.len(),
+        "mflop_per_point": micro(operations / 1e12),
+        "load_s": load,
+        "prepare_s": prepare,
+        "peak_memory_MiB": peak_memory(),
+    });
+    println!("{}", with_times(value, &times, landscape.crystal.atom_count()));
     Ok(())
+}
+
+fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Box<dyn Engine> {
+    let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
+    elements.dedup();
+    let Family::Mace(mace) = &model.potential.family;
+    match (arguments.direct, model.precision) {
+        (false, _) => engine_for(model, &elements),
+        (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),
+        (true, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false)),
+    }
 }
 
 fn model(arguments: &Arguments) -> Result<Model, Failure> {
@@ -113,34 +155,24 @@ fn time(engine: &mut dyn Engine, scene: &Arc<Scene>, tiles: &[Tile]) -> Result<f
     Ok(start.elapsed().as_secs_f64() / points as f64)
 }
 
-fn print(
-    arguments: &Arguments,
-    landscape: &Landscape,
-    scene: &Scene,
-    times: &[f64],
-    (load, prepare): (f64, f64),
-) {
+fn micro(value: f64) -> f64 {
+    (value * 1e8).round() / 100.0
+}
+
+fn with_times(mut value: serde_json::Value, times: &[f64], atoms: usize) -> serde_json::Value {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let atoms = landscape.crystal.atom_count() as f64;
-    let micro = |seconds: f64| (seconds * 1e8).round() / 100.0;
     let (median, least) = (sorted[sorted.len() / 2], sorted[0]);
-    let value = serde_json::json!({
-        "program": "s2dpes",
-        "model": arguments.model,
-        "structure": arguments.structure,
-        "axes": arguments.axes,
-        "symmetry": !arguments.no_symmetry,
-        "dtype": arguments.dtype,
-        "threads": arguments.threads,
-        "atoms": atoms,
-        "evaluated_atoms": scene.sites.len(),
-        "median_us_per_point": micro(median),
-        "min_us_per_point": micro(least),
-        "median_us_per_atom": micro(median / atoms),
-        "min_us_per_atom": micro(least / atoms),
-        "load_s": load,
-        "prepare_s": prepare,
-    });
-    println!("{value}");
+    value["median_us_per_point"] = micro(median).into();
+    value["min_us_per_point"] = micro(least).into();
+    value["median_us_per_atom"] = micro(median / atoms as f64).into();
+    value["min_us_per_atom"] = micro(least / atoms as f64).into();
+    value
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
