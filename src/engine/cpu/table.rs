@@ -68,6 +68,16 @@ impl<T: Real> Table<T> {
         Place { row, weights: quintic_weights(position - row as f64).map(T::from_f64) }
     }
 
+    /// All functions at a distance within [0, range], and the padding.
+    pub fn at(&self, r: f64) -> Vec<T> {
+        let (scalar, place) = (pulp::Scalar::new(), self.place(r));
+        let mut out = vec![T::ZERO; self.columns];
+        for (k, value) in T::vectors_mut::<pulp::Scalar>(&mut out).iter_mut().enumerate() {
+            [*value] = self.strip(scalar, &place, k);
+        }
+        out
+    }
+
     /// `N` neighbouring vectors of functions at a place, from the given vector on.
     #[inline(always)]
     pub(crate) fn strip<S: Simd, const N: usize>(
@@ -162,11 +172,10 @@ mod tests {
     fn the_error_falls_with_the_sixth_power_of_the_step() {
         let error = |intervals: usize| {
             let table = Table::<f64>::new(6.0, intervals, wavy);
-            let mut out = [0.0; LANES];
             let mut worst = 0.0_f64;
             for i in 0..=6000 {
                 let r = i as f64 * 1e-3;
-                out.copy_from_slice(&table.strip::<_, LANES>(pulp::Scalar::new(), &table.place(r), 0));
+                let out = table.at(r);
                 let exact = wavy(&[r]);
                 worst = worst.max((out[0] - exact[(0, 0)]).abs()).max((out[1] - exact[(0, 1)]).abs());
             }

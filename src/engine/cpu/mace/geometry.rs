@@ -7,9 +7,9 @@ use nalgebra::{DMatrix, Matrix3};
 
 use super::contraction::SiteContraction;
 use super::weights::Weights;
-use crate::engine::cpu::Real;
+use crate::engine::cpu::{LANES, Real};
 use crate::engine::{EngineError, Scene};
-use crate::equivariant::{Coupling, components, coupling, invariant_basis, rotation};
+use crate::equivariant::{Coupling, components, coupling, degree, invariant_basis, rotation};
 use crate::landscape::Point;
 use crate::potential::mace::Path;
 
@@ -203,19 +203,46 @@ pub(super) struct Target {
     pub(super) feature: usize,
 }
 
-/// Couplings of the bonds with one relative orientation, for each later layer.
+/// What harmonics of a bond's direction give for each operator row: `G_q = sum_lm matrix[lm][q] Y_lm`, the same for all
+/// bonds of one relative orientation.
 pub(super) struct BondCoupling {
     /// Bases of receiver and sender and the rotation that made it, to find it again.
     origin: (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>, Matrix3<f64>),
-    pub(super) layers: Vec<SparseCoupling>,
+    /// `[lm][row]`, rows padded to [`LANES`].
+    matrix: Vec<f64>,
+    padded: usize,
 }
 
-/// `G_q = sum_lm coefficient[q][lm] Y_lm`, row by row.
-pub(super) struct SparseCoupling {
-    /// First entry of each q, and the end.
-    pub(super) starts: Vec<usize>,
-    /// Component of Y and coefficient.
-    pub(super) entries: Vec<(usize, f64)>,
+impl BondCoupling {
+    /// A row q for each component of the receiver, then those of every later layer.
+    fn new(
+        origin: (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>, Matrix3<f64>),
+        layers: &[(&[Path], &[Coupling])],
+    ) -> BondCoupling {
+        let (receiver, sender, turn) = &origin;
+        let mut rows: Vec<Vec<f64>> = Vec::new();
+        for (l, basis) in receiver.iter().enumerate() {
+            for column in basis.column_iter() {
+                let mut row = vec![0.0; components(receiver.len() - 1)];
+                row[degree(l)].copy_from_slice(column.as_slice());
+                rows.push(row);
+            }
+        }
+        for (paths, tensors) in layers {
+            rows.extend(later_rows(paths, tensors, (receiver, sender), turn));
+        }
+        let padded = rows.len().next_multiple_of(LANES);
+        let mut matrix = vec![0.0; components(receiver.len() - 1) * padded];
+        for (q, row) in rows.iter().enumerate() {
+            row.iter().enumerate().for_each(|(lm, value)| matrix[lm * padded + q] = *value);
+        }
+        BondCoupling { origin, matrix, padded }
+    }
+
+    /// By lm, what it adds to all rows.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &[f64]> {
+        self.matrix.chunks_exact(self.padded.max(1))
+    }
 }
 
 impl<T: Real> Geometry<T> {
@@ -404,43 +431,40 @@ fn all_couplings<T: Real>(
         let turn = scene.rotations[bond.sender];
         let same = |c: &BondCoupling| c.origin.0 == *receiver && c.origin.1 == *sender && c.origin.2 == turn;
         *index = distinct.iter().position(same).unwrap_or_else(|| {
-            let layers = weights.later.iter().zip(&tensors);
-            let layers = layers.map(|(l, t)| sparse(&l.paths, t, (receiver, sender), &turn)).collect();
-            distinct.push(BondCoupling { origin: (receiver.clone(), sender.clone(), turn), layers });
+            let layers: Vec<_> =
+                weights.later.iter().zip(&tensors).map(|(l, t)| (&l.paths[..], &t[..])).collect();
+            distinct.push(BondCoupling::new((receiver.clone(), sender.clone(), turn), &layers));
             distinct.len() - 1
         });
     }
     (indices, distinct)
 }
 
-/// `G_k[m3'][m1'] = sqrt(2 l3 + 1) sum Q_receiver[m3][m3'] C[m1][m2][m3] D(turn)[m1][n] Q_sender[n][m1'] Y_m2`.
-fn sparse(
+/// Rows `[path][m3'][m1']` of
+/// `G[m3'][m1'] = sqrt(2 l3 + 1) sum Q_receiver[m3][m3'] C[m1][m2][m3] D(turn)[m1][n] Q_sender[n][m1'] Y_m2`.
+fn later_rows(
     paths: &[Path],
     tensors: &[Coupling],
     (receiver, sender): (&[DMatrix<f64>], &[DMatrix<f64>]),
     turn: &Matrix3<f64>,
-) -> SparseCoupling {
-    let mut out = SparseCoupling { starts: Vec::new(), entries: Vec::new() };
+) -> Vec<Vec<f64>> {
+    let mut rows = Vec::new();
     for (path, tensor) in paths.iter().zip(tensors) {
         let turned = rotation(path.l1, turn) * &sender[path.l1];
         let scale = ((2 * path.l3 + 1) as f64).sqrt();
         for left in receiver[path.l3].column_iter() {
             for right in turned.column_iter() {
-                out.starts.push(out.entries.len());
-                for m2 in 0..2 * path.l2 + 1 {
-                    let mut sum = 0.0;
+                let mut row = vec![0.0; components(receiver.len() - 1)];
+                for (m2, value) in row[degree(path.l2)].iter_mut().enumerate() {
                     for (m3, a) in left.iter().enumerate() {
                         for (m1, b) in right.iter().enumerate() {
-                            sum += a * b * tensor.at(m1, m2, m3);
+                            *value += scale * a * b * tensor.at(m1, m2, m3);
                         }
                     }
-                    if sum.abs() > 1e-13 {
-                        out.entries.push((components(path.l2) - (2 * path.l2 + 1) + m2, scale * sum));
-                    }
                 }
+                rows.push(row);
             }
         }
     }
-    out.starts.push(out.entries.len());
-    out
+    rows
 }

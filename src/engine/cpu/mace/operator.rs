@@ -4,11 +4,11 @@ use pulp::{Simd, WithSimd};
 
 use super::geometry::{Direction, Geometry, Group};
 use super::weights::Weights;
-use crate::engine::cpu::real::vectors_per_lane;
+use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
 use crate::engine::cpu::table::Place;
 use crate::engine::cpu::{LANES, Real, Table};
-use crate::engine::{Bond, COINCIDENCE, Scene, Shell};
-use crate::equivariant::{Harmonics, components, degree};
+use crate::engine::{COINCIDENCE, Scene, Shell};
+use crate::equivariant::{Harmonics, components};
 use crate::landscape::Point;
 
 /// The operators of a group's pairs at one set of axis values.
@@ -82,7 +82,7 @@ pub(super) struct Operators<'a, T> {
 /// Buffers of a thread.
 pub(super) struct Scratch<T> {
     harmonics: Vec<f64>,
-    /// Angular parts of one shell: `[row]`.
+    /// Angular parts of one shell: `[row]`, padded.
     sums: Vec<f64>,
     /// `[density column]`, padded.
     densities: Vec<f64>,
@@ -99,7 +99,7 @@ impl<T: Real> Scratch<T> {
         let directions = geometry.pairs.iter().flat_map(|p| &p.directions);
         Scratch {
             harmonics: vec![0.0; components(weights.lmax)],
-            sums: vec![0.0; directions.map(|d| d.targets.len()).max().unwrap_or(0)],
+            sums: vec![0.0; directions.map(|d| d.targets.len()).max().unwrap_or(0).next_multiple_of(LANES)],
             densities: vec![0.0; densities],
             radial: Vec::new(),
         }
@@ -247,7 +247,7 @@ impl<'a, T: Real> Operators<'a, T> {
             }
             let repulsion = self.weights.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, elements));
             for (d, direction) in directions.iter().enumerate() {
-                let weight = self.angular(direction, shell, s, scratch);
+                let weight = self.angular(simd, (direction, shell), s, scratch);
                 let rows = &scratch.sums[..direction.targets.len()];
                 gathered.angular[d].extend(rows.iter().map(|g| T::from_f64(*g)));
                 if let [densities @ .., sum] = &mut gathered.scalars[d * count..][..count] {
@@ -260,32 +260,25 @@ impl<'a, T: Real> Operators<'a, T> {
 
     /// Sums the angular parts of a shell's bonds in one direction; returns the number of neighbours they stand for.
     #[inline(always)]
-    fn angular(&self, direction: &Direction, shell: &Shell, s: &[f64], scratch: &mut Scratch<T>) -> f64 {
+    fn angular<S: Simd>(
+        &self,
+        simd: S,
+        (direction, shell): (&Direction, &Shell),
+        s: &[f64],
+        scratch: &mut Scratch<T>,
+    ) -> f64 {
         let mut weight = 0.0;
-        scratch.sums[..direction.targets.len()].fill(0.0);
+        let sums = &mut scratch.sums[..direction.targets.len().next_multiple_of(LANES)];
+        sums.fill(0.0);
         for bond in shell.bonds.iter().filter(|b| b.receiver == direction.receiver) {
             weight += bond.weight;
             self.harmonics.evaluate(&bond.at(s).normalize(), &mut scratch.harmonics);
-            self.add_angular(bond, scratch);
+            let columns = self.geometry.coupling(bond.receiver, bond.sender).columns();
+            for (column, y) in columns.zip(&scratch.harmonics) {
+                add_scaled(simd, bond.weight * y, column, sums);
+            }
         }
         weight
-    }
-
-    #[inline(always)]
-    fn add_angular(&self, bond: &Bond, scratch: &mut Scratch<T>) {
-        let y = &scratch.harmonics;
-        let mut sums = scratch.sums.iter_mut();
-        for (l, basis) in self.geometry.sites[bond.receiver].bases.iter().enumerate() {
-            for (column, sum) in basis.column_iter().zip(&mut sums) {
-                *sum += bond.weight * column.iter().zip(&y[degree(l)]).map(|(q, y)| q * y).sum::<f64>();
-            }
-        }
-        for sparse in &self.geometry.coupling(bond.receiver, bond.sender).layers {
-            for (range, sum) in sparse.starts.windows(2).zip(&mut sums) {
-                let entries = &sparse.entries[range[0]..range[1]];
-                *sum += bond.weight * entries.iter().map(|(lm, c)| c * y[*lm]).sum::<f64>();
-            }
-        }
     }
 
     /// Gives the rows of a layer of a pair's operators to a sink: sums of (angular) x (radial) over the shells.
