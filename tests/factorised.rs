@@ -6,9 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{Random, campaign_files, first_head, potential, with_elements};
+use nalgebra::{Matrix3, Vector3};
 use rayon::prelude::*;
 use s2dpes::campaign::evaluate_crystal;
-use s2dpes::crystal::read_structure;
+use s2dpes::crystal::{Structure, read_structure};
 use s2dpes::engine::cpu::Real;
 use s2dpes::engine::cpu::mace::MaceEngine;
 use s2dpes::engine::{Engine, PointResult, Scene, Status};
@@ -61,24 +62,44 @@ fn for_random_landscapes(step: usize, check: impl Fn(&Arc<Landscape>, &Arc<Poten
     landscapes.len()
 }
 
+/// Operators kept and not, with other neighbours in the batch: the same bits.
+fn compare_bits<T: Real>(scene: &Arc<Scene>, potential: &Potential, points: &[Point]) {
+    let mut kept = engine::<T>(potential, scene).keeping(true);
+    let mut direct = engine::<T>(potential, scene).keeping(false);
+    assert!(kept.cost(scene, points).unwrap().keeps);
+    assert!(!direct.cost(scene, points).unwrap().keeps);
+    let expected = bits(&direct.evaluate(scene, points).unwrap());
+    assert_eq!(bits(&kept.evaluate(scene, points).unwrap()), expected, "{}", T::NAME);
+    let one = bits(&kept.evaluate(scene, &points[..1]).unwrap());
+    assert_eq!(one[0], expected[0]);
+}
+
+/// Points of a landscape against the same crystals, each evaluated for itself.
+fn compare_singles(scene: &Arc<Scene>, potential: &Arc<Potential>, points: &[Point]) {
+    let results = engine::<f64>(potential, scene).keeping(true).evaluate(scene, points).unwrap();
+    let model = first_head(potential, Precision::Double);
+    for (point, result) in points.iter().zip(results) {
+        let mut crystal = (*scene.landscape.crystal).clone();
+        for (axis, value) in scene.landscape.axes.iter().zip(scene.axis_values(*point)) {
+            crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = value;
+        }
+        let name = crystal.name.clone();
+        let (single, _) = evaluate_crystal(Arc::new(crystal), Thresholds::default(), &model).unwrap();
+        assert_eq!(result.status, single.status, "{name} {point:?}");
+        if result.status == Status::Done {
+            let error = (result.energy - single.energy).abs() / single.energy.abs().max(1.0);
+            assert!(error < 1e-12, "{name} {point:?}: {} {} {error:e}", result.energy, single.energy);
+        }
+    }
+}
+
 #[test]
 fn kept_operators_give_the_bits_of_direct_ones() {
-    fn compare<T: Real>(scene: &Arc<Scene>, potential: &Potential, points: &[Point]) {
-        let mut kept = engine::<T>(potential, scene).keeping(true);
-        let mut direct = engine::<T>(potential, scene).keeping(false);
-        assert!(kept.cost(scene, points).unwrap().keeps);
-        assert!(!direct.cost(scene, points).unwrap().keeps);
-        let expected = bits(&direct.evaluate(scene, points).unwrap());
-        assert_eq!(bits(&kept.evaluate(scene, points).unwrap()), expected, "{}", T::NAME);
-        // Other neighbours in the batch, the same bits.
-        let one = bits(&kept.evaluate(scene, &points[..1]).unwrap());
-        assert_eq!(one[0], expected[0]);
-    }
     let count = for_random_landscapes(7, |landscape, potential| {
         let scene = Arc::new(Scene::new(landscape.clone(), potential).unwrap());
         let points: Vec<Point> = landscape.grid.points().take(40).collect();
-        compare::<f64>(&scene, potential, &points);
-        compare::<f32>(&scene, potential, &points);
+        compare_bits::<f64>(&scene, potential, &points);
+        compare_bits::<f32>(&scene, potential, &points);
     });
     assert!(count >= 40, "{count}");
 }
@@ -88,23 +109,49 @@ fn points_of_a_grid_are_single_crystals() {
     let count = for_random_landscapes(7, |landscape, potential| {
         let scene = Arc::new(Scene::new(landscape.clone(), potential).unwrap());
         let points: Vec<Point> = landscape.grid.points().step_by(5).take(8).collect();
-        let results = engine::<f64>(potential, &scene).keeping(true).evaluate(&scene, &points).unwrap();
-        for (point, result) in points.iter().zip(results) {
-            let mut crystal = (*landscape.crystal).clone();
-            for (axis, value) in landscape.axes.iter().zip(scene.axis_values(*point)) {
-                crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = value;
-            }
-            let model = first_head(potential, Precision::Double);
-            let (single, _) = evaluate_crystal(Arc::new(crystal), Thresholds::default(), &model).unwrap();
-            let name = &landscape.crystal.name;
-            assert_eq!(result.status, single.status, "{name} {point:?}");
-            if result.status == Status::Done {
-                let error = (result.energy - single.energy).abs() / single.energy.abs().max(1.0);
-                assert!(error < 1e-12, "{name} {point:?}: {} {} {error:e}", result.energy, single.energy);
-            }
-        }
+        compare_singles(&scene, potential, &points);
     });
     assert!(count >= 40, "{count}");
+}
+
+/// A random cell, often skewed, with one to six atoms anywhere, and one to three axes.
+fn fuzzed_landscape(seed: u64, potential: &Potential) -> Arc<Landscape> {
+    let mut random = Random(seed);
+    let lattice = Matrix3::from_fn(|i, j| {
+        let size = 2.0 + 5.0 * random.unit();
+        if i == j { size } else { (random.unit() - 0.5) * size }
+    });
+    let atoms = 1 + random.below(6);
+    let structure = Structure {
+        name: format!("seed {seed}"),
+        lattice,
+        species: (0..atoms).map(|_| potential.elements()[random.below(potential.elements().len())]).collect(),
+        positions: (0..atoms).map(|_| Vector3::from_fn(|_, _| 3.0 * random.unit() - 1.0)).collect(),
+    };
+    let crystal = Arc::new(Crystal::without_symmetry(&structure).unwrap());
+    let mut free = Dof::all(&crystal);
+    let axes = (0..1 + random.below(3))
+        .map(|_| {
+            let low = random.unit();
+            let range = [[0.0, 1.0], [low, low + 0.1 + 0.5 * random.unit()]][random.below(2)];
+            Axis { dof: free.swap_remove(random.below(free.len())), range, points: 2 + random.below(4) }
+        })
+        .collect();
+    Arc::new(Landscape::new(crystal, axes, Thresholds::default()).unwrap())
+}
+
+#[test]
+fn fuzzed_scenes_hold_together() {
+    let models: Vec<_> = MODELS.iter().map(|name| potential(name)).collect();
+    (0..60_u64).into_par_iter().for_each(|seed| {
+        let potential = &models[seed as usize % models.len()];
+        let landscape = fuzzed_landscape(seed, potential);
+        let scene = Arc::new(Scene::new(landscape.clone(), potential).unwrap());
+        let points: Vec<Point> = landscape.grid.points().step_by(3).take(20).collect();
+        compare_bits::<f64>(&scene, potential, &points);
+        compare_bits::<f32>(&scene, potential, &points);
+        compare_singles(&scene, potential, &points[..points.len().min(3)]);
+    });
 }
 
 #[test]
