@@ -125,7 +125,9 @@ fn products<T: Real>(geometry: &Geometry<T>, weights: &Weights<T>, push: &mut im
                 add(&mut linear, product(geometry.messages.of_degree(l3).len(), width * c, c));
             }
         }
-        add(&mut update, product(outputs, c, c));
+        if !layer.product.is_empty() {
+            add(&mut update, product(outputs, c, c));
+        }
         for (l, _) in &layer.skip {
             let rows =
                 geometry.features[t].position(*l).map_or(0, |k| geometry.features[t].of_degree(k).len());

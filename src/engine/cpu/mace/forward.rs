@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 use super::contraction::{GROUP, Quad};
 use super::geometry::{BLOCK, Direction, Geometry, Term};
 use super::operator::{Bundle, Gathered, Operators, Scratch, Sink};
-use super::weights::{HeadReadout, Update, Weights};
+use super::weights::{HeadReadout, Weights};
 use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
 use crate::engine::cpu::{LANES, Real, multiply};
 use crate::potential::mace::silu;
@@ -38,7 +38,7 @@ impl<T: Real> Workspace<T> {
         let paths = geometry.path_rows.iter().filter_map(|r| r.bases.last()).max();
         let features = geometry.features.iter().map(|r| r.total).max().unwrap_or(0);
         let units = |r: &HeadReadout<T>| match r {
-            HeadReadout::Linear(_) => 0,
+            HeadReadout::Linear(..) => 0,
             HeadReadout::Hidden { first, .. } => first.outputs,
         };
         let sites = geometry.sites.len();
@@ -272,6 +272,7 @@ impl<'a, T: Real> Block<'a, T> {
             let input = &workspace.features[t - 1][range.clone()];
             multiply(input, matrix, &mut workspace.up[range], false);
         }
+        self.add_constant(&self.weights.later[t - 1].up_constant, t - 1, &mut workspace.up);
     }
 
     /// A of a later layer.
@@ -337,7 +338,11 @@ impl<'a, T: Real> Block<'a, T> {
             let range = rows(map.of_degree(k), unit);
             multiply(&workspace.products[range.clone()], matrix, &mut out[range], false);
         }
-        self.add_constant(layer, t, out);
+        if layer.product.is_empty() {
+            let count = out.len();
+            out.copy_from_slice(&workspace.products[..count]);
+        }
+        self.add_constant(&layer.constant, t, out);
         let Some(input) = earlier.last() else { return };
         for (l, matrices) in &layer.skip {
             let input_map = &self.geometry.features[t - 1];
@@ -350,9 +355,9 @@ impl<'a, T: Real> Block<'a, T> {
         }
     }
 
-    /// The self-connection of layer 0.
-    fn add_constant(&self, layer: &Update<T>, t: usize, out: &mut [T]) {
-        let Some(constants) = &layer.constant else { return };
+    /// Adds a constant for each element to degree 0 of features with the rows of layer `t`.
+    fn add_constant(&self, constants: &Option<Vec<Vec<T>>>, t: usize, out: &mut [T]) {
+        let Some(constants) = constants else { return };
         let channels = self.weights.channels;
         for (site, geometry) in self.geometry.sites.iter().enumerate() {
             for row in self.geometry.features[t].of(0, site) {
@@ -371,9 +376,11 @@ impl<'a, T: Real> Block<'a, T> {
         let range = rows(self.geometry.features[t].of_degree(0), BLOCK * channels);
         let features = &workspace.features[t][range];
         match &self.weights.readouts[t] {
-            HeadReadout::Linear(weights) => {
-                for (sum, h) in workspace.readouts.iter_mut().zip(features.chunks_exact(channels)) {
-                    *sum += h.iter().zip(weights).map(|(h, w)| h.to_f64() * w.to_f64()).sum::<f64>();
+            HeadReadout::Linear(weights, constants) => {
+                let rows = workspace.readouts.iter_mut().zip(features.chunks_exact(channels)).enumerate();
+                for (row, (sum, h)) in rows {
+                    let product: f64 = h.iter().zip(weights).map(|(h, w)| h.to_f64() * w.to_f64()).sum();
+                    *sum += product + constants[self.geometry.sites[row / BLOCK].element];
                 }
             }
             HeadReadout::Hidden { first, second } => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::contraction::SymmetricContraction;
@@ -45,6 +45,8 @@ pub(crate) struct LaterLayer<T> {
     pub(crate) paths: Vec<Path>,
     /// One a degree of the inputs.
     pub(crate) up: Vec<Matrix<T>>,
+    /// What is added to degree 0 after it, by element.
+    pub(crate) up_constant: Option<Vec<Vec<T>>>,
     /// By receiver and sender: column `k*C + c` is the weight of path k.
     pub(crate) tables: Vec<Vec<Arc<Table<T>>>>,
     /// By degree l3, then by element of the receiver (a single entry serves all): the matrices of its paths below one
@@ -52,14 +54,15 @@ pub(crate) struct LaterLayer<T> {
     pub(crate) linear: Vec<Vec<Matrix<T>>>,
 }
 
-/// What turns a layer's messages A into its output features.
+/// What turns a layer's messages A into its output features. Those of layer 0 are B itself where a layer and a linear
+/// readout follow: its product matrices, and the constant of its self-connection, are then part of what follows.
 pub(crate) struct Update<T> {
     pub(crate) outputs: Vec<usize>,
     /// One an output degree; the coefficients depend on the site.
     pub(super) contractions: Vec<SymmetricContraction>,
-    /// One an output degree.
+    /// One an output degree, or none.
     pub(crate) product: Vec<Matrix<T>>,
-    /// Self-connection of layer 0: a constant for each element, for degree 0.
+    /// A constant for each element, added to degree 0: the self-connection of layer 0.
     pub(crate) constant: Option<Vec<Vec<T>>>,
     /// Self-connection of a later layer: degrees and matrices by element.
     pub(crate) skip: Vec<(usize, Vec<Matrix<T>>)>,
@@ -67,8 +70,8 @@ pub(crate) struct Update<T> {
 
 /// A readout for one head.
 pub(crate) enum HeadReadout<T> {
-    /// `[C]`.
-    Linear(Vec<T>),
+    /// `[C]`, and a constant for each element.
+    Linear(Vec<T>, Vec<f64>),
     /// The hidden units of the head, and their weights with kappa in them.
     Hidden { first: Matrix<T>, second: Vec<f64> },
 }
@@ -94,7 +97,7 @@ impl<T: Real> Weights<T> {
             layers: (0..model.layers.len()).map(|t| fold.update(t)).collect(),
             densities: (!density_layers.is_empty()).then(|| fold.density_tables()),
             density_column: (0..model.layers.len()).map(column).collect(),
-            readouts: model.readouts.iter().map(|r| fold.readout(r, head)).collect(),
+            readouts: (0..model.layers.len()).map(|t| fold.readout(t, head)).collect(),
             zbl: model.zbl.clone(),
             atomic_energies: (fold.elements.iter())
                 .map(|(_, e)| model.atomic_energies[(head, *e)] + model.shift[head])
@@ -199,9 +202,12 @@ impl Fold<'_> {
                 |k: usize| self.square(&(self.mixed_linear(layer, k, receiver) / mean_neighbours(layer)));
             Matrix::stacked(paths.map(matrix).collect())
         };
+        let constants = self.folded_constants(t).zip(layer.up.first());
         LaterLayer {
             paths: layer.paths.clone(),
-            up: layer.up.iter().map(|m| self.square(m)).collect(),
+            up: layer.up.iter().enumerate().map(|(k, m)| self.square(&self.after_product(t, k, m))).collect(),
+            up_constant: constants
+                .map(|(of, up)| of.into_iter().map(|constant| self.pad(constant.dot(up))).collect()),
             tables: self.by_pair(
                 |a, b| self.basis_key(a, b),
                 |a, b, r| self.pad_blocks(layer.network.evaluate(&self.basis(a, b, r)).view()),
@@ -213,27 +219,56 @@ impl Fold<'_> {
     fn update<T: Real>(&self, t: usize) -> Update<T> {
         let layer = &self.model.layers[t];
         let indices: Vec<usize> = self.elements.iter().map(|(_, e)| *e).collect();
+        let folded = t == 0 && self.folds();
         let (mut constant, mut skip) = (None, Vec::new());
-        if let Skip::Residual(maps) = &layer.skip {
-            if t == 0 {
-                let map = &maps[0].1;
-                let row = |(_, e): &(Element, usize)| self.model.embedding.row(*e).dot(&map[*e]);
-                constant = Some(self.elements.iter().map(|e| self.pad(row(e))).collect());
-            } else {
-                let matrices =
-                    |of: &Vec<Array2<f64>>| self.elements.iter().map(|(_, e)| self.square(&of[*e])).collect();
-                skip = maps.iter().map(|(l, of)| (*l, matrices(of))).collect();
+        match &layer.skip {
+            Skip::Residual(_) if t == 0 && !folded => constant = self.first_constants(),
+            Skip::Residual(maps) if t > 0 => {
+                let outputs = &self.model.layers[t - 1].outputs;
+                for (l, of) in maps {
+                    let k = outputs.iter().position(|o| o == l).unwrap_or(0);
+                    let matrix = |(_, e): &(Element, usize)| self.square(&self.after_product(t, k, &of[*e]));
+                    skip.push((*l, self.elements.iter().map(matrix).collect()));
+                }
+                let scalars = maps.iter().find(|(l, _)| *l == 0);
+                constant = self.folded_constants(t).zip(scalars).map(|(constants, (_, of))| {
+                    constants.iter().zip(&self.elements).map(|(c, (_, e))| c.dot(&of[*e])).collect()
+                });
             }
+            _ => {}
         }
         Update {
             outputs: layer.outputs.clone(),
             contractions: (layer.contractions.iter())
                 .map(|c| SymmetricContraction::new(c, self.model.lmax, &indices))
                 .collect(),
-            product: layer.product.iter().map(|m| self.square(m)).collect(),
-            constant,
+            product: if folded { Vec::new() } else { layer.product.iter().map(|m| self.square(m)).collect() },
+            constant: constant.map(|of| of.into_iter().map(|row| self.pad(row)).collect()),
             skip,
         }
+    }
+
+    /// Whether the product of layer 0 is part of what follows it.
+    fn folds(&self) -> bool {
+        self.model.layers.len() > 1 && matches!(self.model.readouts[0], Readout::Linear(_))
+    }
+
+    /// A matrix that is applied to the k-th degree of the features that layer `t` gets.
+    fn after_product(&self, t: usize, k: usize, matrix: &Array2<f64>) -> Array2<f64> {
+        if t == 1 && self.folds() { self.model.layers[0].product[k].dot(matrix) } else { matrix.clone() }
+    }
+
+    /// What the self-connection of layer 0 adds to degree 0, by element.
+    fn first_constants(&self) -> Option<Vec<Array1<f64>>> {
+        let Skip::Residual(maps) = &self.model.layers[0].skip else { return None };
+        let map = &maps.first()?.1;
+        let row = |(_, e): &(Element, usize)| self.model.embedding.row(*e).dot(&map[*e]);
+        Some(self.elements.iter().map(row).collect())
+    }
+
+    /// The same, where layer `t` has to add it because its input lacks it.
+    fn folded_constants(&self, t: usize) -> Option<Vec<Array1<f64>>> {
+        if t == 1 && self.folds() { self.first_constants() } else { None }
     }
 
     fn density_tables(&self) -> Vec<Vec<Arc<Table<f64>>>> {
@@ -254,9 +289,17 @@ impl Fold<'_> {
         )
     }
 
-    fn readout<T: Real>(&self, readout: &Readout, head: usize) -> HeadReadout<T> {
-        match readout {
-            Readout::Linear(weights) => HeadReadout::Linear(self.pad(weights.column(head).to_owned())),
+    fn readout<T: Real>(&self, t: usize, head: usize) -> HeadReadout<T> {
+        match &self.model.readouts[t] {
+            Readout::Linear(weights) => {
+                let weights = weights.column(head).to_owned();
+                let constants = self.folded_constants(t + 1);
+                let constant = |c: Vec<Array1<f64>>| c.iter().map(|c| c.dot(&weights)).collect();
+                let folded = t == 0 && self.folds();
+                let row =
+                    if folded { self.model.layers[0].product[0].dot(&weights) } else { weights.clone() };
+                HeadReadout::Linear(self.pad(row), constants.map_or(vec![0.0; self.elements.len()], constant))
+            }
             Readout::Hidden { first, second, kappa } => {
                 // Each head has its own block of hidden units; those of other heads are masked.
                 let units = first.ncols() / second.ncols();
@@ -274,7 +317,7 @@ impl Fold<'_> {
         Matrix::padded(matrix, self.channels, self.channels)
     }
 
-    fn pad<T: Real>(&self, values: ndarray::Array1<f64>) -> Vec<T> {
+    fn pad<T: Real>(&self, values: Array1<f64>) -> Vec<T> {
         let mut padded = rounded(values);
         padded.resize(self.channels, T::ZERO);
         padded
@@ -306,7 +349,7 @@ fn basis_functions(radial: &RadialBasis, pair: (Element, Element), distances: &[
     for (r, mut row) in distances.iter().zip(basis.rows_mut()) {
         let mut values = vec![0.0; radial.len()];
         radial.evaluate(*r, pair, &mut values);
-        row.assign(&ndarray::Array1::from(values));
+        row.assign(&Array1::from(values));
     }
     basis
 }
