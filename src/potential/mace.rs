@@ -17,6 +17,7 @@
 mod radial;
 mod read;
 mod read_layer;
+mod read_parts;
 
 pub use radial::{Agnesi, RadialBasis, RadialNetwork, Zbl, density, silu};
 pub(crate) use read::read;

@@ -1,8 +1,7 @@
 //! Reads a model as mace-torch saves it (0.3.4 and later), refusing by name what is not supported.
 
-use ndarray::{Array1, Array2};
-
 use super::read_layer::read_layer;
+use super::read_parts::{Sizes, matrix, silu_moment};
 use super::{Agnesi, Layer, Mace, RadialBasis, Readout, Zbl};
 use crate::crystal::Element;
 use crate::potential::ModelError;
@@ -53,25 +52,6 @@ pub(crate) fn read(archive: &Archive) -> Result<Mace, ModelError> {
         layers,
         readouts,
     })
-}
-
-/// Numbers that shapes depend on.
-pub(super) struct Sizes {
-    pub(super) elements: usize,
-    pub(super) channels: usize,
-    pub(super) lmax: usize,
-    pub(super) basis: usize,
-}
-
-/// A tensor as a row-major matrix.
-pub(super) fn matrix(
-    module: &Module,
-    name: &str,
-    rows: usize,
-    columns: usize,
-) -> Result<Array2<f64>, ModelError> {
-    let numbers = module.numbers(name, rows * columns)?;
-    Array2::from_shape_vec((rows, columns), numbers).map_err(|e| module.error(e))
 }
 
 fn check_architecture(root: &Module) -> Result<(), ModelError> {
@@ -249,25 +229,8 @@ fn read_readout(module: &Module, sizes: &Sizes, heads: usize) -> Result<Readout,
     }
 }
 
-/// The normalisation of an activation, which must be silu.
-pub(super) fn silu_moment(activation: &Module) -> Result<f64, ModelError> {
-    match activation.function("f") {
-        Some("silu") => activation.number("cst"),
-        other => {
-            let name = other.unwrap_or("unknown").to_string();
-            Err(activation.error(format!("the activation {name} is not supported; silu is")))
-        }
-    }
-}
-
 /// One value for each head; a single value serves all.
 fn per_head(module: &Module, name: &str, heads: usize) -> Result<Vec<f64>, ModelError> {
     let count = module.array(name)?.values.len();
     if count == 1 { Ok(vec![module.number(name)?; heads]) } else { module.numbers(name, heads) }
-}
-
-/// The weights of a density normaliser.
-pub(super) fn density_weights(module: &Module, basis: usize) -> Result<Array1<f64>, ModelError> {
-    let weights = module.child("layer0")?.numbers("weight", basis)?;
-    Ok(Array1::from(weights) / (basis as f64).sqrt())
 }

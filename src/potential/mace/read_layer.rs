@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3};
 
-use super::read::{Sizes, density_weights, matrix, silu_moment};
+use super::read_parts::{Sizes, density_weights, matrix, silu_moment};
 use super::{Contraction, Layer, Normaliser, Path, RadialNetwork, Skip, paths};
 use crate::equivariant::components;
 use crate::potential::ModelError;
