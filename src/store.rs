@@ -3,7 +3,7 @@
 //! ```text
 //! /                       Conventions, title, source, history, references
 //!   campaign              the campaign file, verbatim
-//!   runs                  one row a start
+//!   runs/                 one row a start
 //!   skipped               what could not be computed, and why
 //!   <structure>/          lattice, species, positions, orbits; label and space group as attributes
 //!     <landscape>/        one dimension scale an axis, distance_cost, minimum_distance
@@ -12,7 +12,7 @@
 //!
 //! Datasets are contiguous and allocated at once, and raw data go to the file system unbuffered, so that a process
 //! may be killed at any moment: `tile_state` is written after the tile's values, and a tile whose state is done is
-//! stored.
+//! stored. Only `runs` grows, by a row a start.
 
 mod create;
 mod file;

@@ -185,6 +185,23 @@ fn the_same_campaign_resumes_and_computes_nothing_twice() {
 }
 
 #[test]
+fn a_row_of_a_start_that_was_killed_while_it_wrote_it_is_used_again() {
+    let setting = Setting::new();
+    setting.run(ONE_LANDSCAPE).unwrap();
+    {
+        let file = hdf5::File::open_rw(setting.path("result.h5")).unwrap();
+        for column in ["started", "run"] {
+            file.dataset(&format!("runs/{column}")).unwrap().resize(2).unwrap();
+        }
+    }
+    let runs = || Results::open(&setting.path("result.h5")).unwrap().runs().unwrap();
+    assert_eq!(runs().len(), 1);
+    setting.run(ONE_LANDSCAPE).unwrap();
+    assert_eq!(runs().len(), 2);
+    assert!(runs().iter().all(|r| r.started == "2026-01-01T00:00:00Z" && r.ranks == 1 && r.seconds > 0.0));
+}
+
+#[test]
 fn changed_inputs_are_refused_with_the_difference_named() {
     let setting = Setting::new();
     setting.run(ONE_LANDSCAPE).unwrap();

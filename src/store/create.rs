@@ -9,16 +9,17 @@ use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
 
 use super::identity::{self, Identity};
 use super::schema::{self, Quantity};
-use super::{StoreError, runs, scales};
+use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
 use crate::symmetry::{COORDINATES, Protostructure};
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 
-/// Text that goes into the top of the file.
+/// What goes into the top of the file.
 pub(super) struct Header<'a> {
     pub(super) campaign: &'a str,
     pub(super) source: &'a str,
     pub(super) history: &'a str,
+    pub(super) run: &'a RunRecord,
 }
 
 /// Data reach the file system as they are written: nothing waits in a buffer of the process.
@@ -62,9 +63,9 @@ fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     scales::text_attribute(&file, "history", header.history)?;
     scales::text_attribute(&file, "references", schema::REFERENCES)?;
     let campaign = file.new_dataset::<VarLenUnicode>().create(schema::CAMPAIGN.name)?;
-    campaign.write_scalar(&text(header.campaign)?)?;
+    campaign.write_scalar(&scales::text(header.campaign)?)?;
     scales::describe(&campaign, &schema::CAMPAIGN)?;
-    runs::create(&file)?;
+    runs::create(&file, header.run)?;
     if !work.skipped.is_empty() {
         let lines: Vec<String> = work.skipped.iter().map(|s| format!("{}: {}", s.what, s.why)).collect();
         let dataset = text_list(&file, &schema::SKIPPED, &lines)?;
@@ -77,12 +78,8 @@ fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     Ok(())
 }
 
-fn text(text: &str) -> hdf5::Result<VarLenUnicode> {
-    text.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e}")))
-}
-
 fn text_list(group: &Group, quantity: &Quantity, lines: &[String]) -> hdf5::Result<Dataset> {
-    let values = lines.iter().map(|l| text(l)).collect::<hdf5::Result<Vec<_>>>()?;
+    let values = lines.iter().map(|l| scales::text(l)).collect::<hdf5::Result<Vec<_>>>()?;
     let dataset = group.new_dataset::<VarLenUnicode>().shape(values.len()).create(quantity.name)?;
     dataset.write_raw(&values)?;
     scales::describe(&dataset, quantity)?;

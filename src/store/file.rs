@@ -7,6 +7,7 @@ use hdf5::{File, Group};
 
 use super::create::{Header, create, explain, unbuffered};
 use super::identity::{self, Identity};
+use super::read::{in_order, own_name};
 use super::surface::{Distances, SurfaceArrays};
 use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
@@ -23,7 +24,8 @@ pub struct Progress {
 pub struct ResultFile {
     path: PathBuf,
     file: File,
-    run: (usize, RunRecord),
+    /// Place of this run among all.
+    run: usize,
     /// Surfaces being filled, with the distances of their landscapes.
     surfaces: HashMap<SurfaceId, SurfaceArrays>,
     distances: HashMap<(usize, usize), Distances>,
@@ -44,20 +46,21 @@ impl ResultFile {
         if exists && (restart || !is_ours(path)) {
             check_replaceable(path, restart)?;
         }
-        if !exists || restart {
+        let create_anew = !exists || restart;
+        if create_anew {
             let history = format!("{} s2dpes run", run.started);
             let source = format!("s2dpes {}", run.version);
-            create(path, &Header { campaign, source: &source, history: &history }, work)?;
+            create(path, &Header { campaign, source: &source, history: &history, run: &run }, work)?;
         }
         let fail = |e: hdf5::Error| StoreError::new(path, explain(&e));
         let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;
         compare(path, &file, work)?;
-        let place = runs::append(&file, &run).map_err(fail)?;
+        let run = if create_anew { 0 } else { runs::append(&file, &run).map_err(fail)? };
         file.flush().map_err(fail)?;
         Ok(ResultFile {
             path: path.to_path_buf(),
             file,
-            run: (place, run),
+            run,
             surfaces: HashMap::new(),
             distances: HashMap::new(),
         })
@@ -128,8 +131,7 @@ impl ResultFile {
 
     /// Records how long this run has taken and makes sure that everything is in the file.
     pub fn finish(&mut self, seconds: f64) -> Result<(), StoreError> {
-        self.run.1.seconds = seconds;
-        runs::update(&self.file, self.run.0, &self.run.1).map_err(|e| self.fail(&e))?;
+        runs::set_seconds(&self.file, self.run, seconds).map_err(|e| self.fail(&e))?;
         self.file.flush().map_err(|e| self.fail(&e))
     }
 
@@ -187,8 +189,8 @@ fn compare(path: &Path, file: &File, work: &Work) -> Result<(), StoreError> {
             }
         }
     }
-    let groups = file.groups().map_err(|e| StoreError::new(path, explain(&e)))?;
-    let extra = groups.iter().map(|g| g.name().trim_start_matches('/').to_string());
+    let groups = in_order(file).map_err(|e| StoreError::new(path, explain(&e)))?;
+    let extra = groups.iter().map(own_name);
     match extra.into_iter().find(|name| !expected.contains(name)) {
         Some(name) => Err(different(format!("it also has the structure {name}"))),
         None => Ok(()),

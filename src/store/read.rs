@@ -145,17 +145,21 @@ impl Results {
     }
 }
 
-/// The groups below a group, as the campaign file has them.
-fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
+/// The structures, landscapes or models below a group, as the campaign file has them.
+pub(super) fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
     let mut groups = Vec::new();
     for group in parent.groups()? {
+        // The runs have no place in the campaign file.
+        if !group.attr_names()?.iter().any(|name| name == schema::ORDER) {
+            continue;
+        }
         groups.push((group.attr(schema::ORDER)?.read_scalar::<u32>()?, group));
     }
     groups.sort_by_key(|(order, _)| *order);
     Ok(groups.into_iter().map(|(_, group)| group).collect())
 }
 
-fn own_name(group: &Group) -> String {
+pub(super) fn own_name(group: &Group) -> String {
     let path = group.name();
     path.rsplit('/').next().unwrap_or(&path).to_string()
 }
