@@ -125,9 +125,9 @@ fn the_lowest_point_shows_where_it_meets_the_input_structure() {
         axis.reference = Some(reference);
     }
     let svg = draw(&landscape, &Style::default()).unwrap();
-    let (star, ring) = (svg.as_str().find("class=\"input\""), svg.as_str().find("class=\"lowest\""));
+    let (star, ring) = (svg.as_str().rfind("class=\"input\""), svg.as_str().rfind("class=\"lowest\""));
     assert!(star.unwrap() < ring.unwrap(), "the ring is drawn over the star");
-    let line = svg.as_str().lines().find(|line| line.contains("class=\"lowest\"")).unwrap();
+    let line = svg.as_str().lines().rfind(|line| line.contains("class=\"lowest\"")).unwrap();
     let radius: f64 = all_after(line, " r=\"")[0].parse().unwrap();
     assert!(radius > 4.6 + 0.3, "a star fits inside a ring of radius {radius}");
 }
