@@ -25,21 +25,18 @@ struct Arguments {
     command: Command,
 }
 
+// The words of a command's help are those of its arguments: words here would hide them.
 #[derive(Subcommand)]
 enum Command {
-    /// Show the symmetry, orbits and free coordinates of a structure or a protostructure label.
     Inspect(inspect::Arguments),
-    /// Energies of structures as they are.
     Eval(eval::Arguments),
-    /// Show what a campaign would compute, without computing it.
     Plan(plan::Arguments),
-    /// Compute a campaign, or go on with it.
     Run(run::Arguments),
-    /// Draw the landscapes of a result file.
     Plot(plot::Arguments),
-    /// Look into model files.
     Model(model::Arguments),
     /// Print a completion script for a shell.
+    ///
+    /// Example: s2dpes completions bash > ~/.local/share/bash-completion/completions/s2dpes
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

@@ -3,7 +3,7 @@
 //! ```text
 //! /                       Conventions, title, source, history, references
 //!   campaign              the campaign file, verbatim
-//!   runs                  one row a start
+//!   runs/                 one row a start
 //!   skipped               what could not be computed, and why
 //!   <structure>/          lattice, species, positions, orbits; label and space group as attributes
 //!     <landscape>/        one dimension scale an axis, distance_cost, minimum_distance
@@ -12,8 +12,9 @@
 //!
 //! Datasets are contiguous and allocated at once, and raw data go to the file system unbuffered, so that a process
 //! may be killed at any moment: `tile_state` is written after the tile's values, and a tile whose state is done is
-//! stored.
+//! stored. Only `runs` grows, by a row a start.
 
+mod compare;
 mod create;
 mod file;
 mod identity;
@@ -22,6 +23,7 @@ mod runs;
 mod scales;
 pub mod schema;
 mod surface;
+mod trouble;
 
 pub use file::{Progress, ResultFile};
 pub use read::{AxisResult, LandscapeResult, ModelResult, Results};
@@ -30,9 +32,17 @@ pub use runs::RunRecord;
 /// What went wrong with a result file.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The library's words.
+    /// The file cannot be used, or not now.
     #[error("{path}: {reason}")]
     File {
+        /// The file.
+        path: String,
+        /// What happened and the way out.
+        reason: String,
+    },
+    /// The machine cannot hold the file, for example because its disk is full.
+    #[error("{path}: {reason}")]
+    Machine {
         /// The file.
         path: String,
         /// What happened and the way out.

@@ -111,6 +111,16 @@ pub struct Skipped {
     pub why: String,
 }
 
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A file that cannot be read is named by its reason already.
+        match self.why.starts_with(&self.what) {
+            true => f.write_str(&self.why),
+            false => write!(f, "{}: {}", self.what, self.why),
+        }
+    }
+}
+
 /// All that a campaign computes.
 #[derive(Clone, Debug, Default)]
 pub struct Work {

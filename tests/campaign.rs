@@ -185,6 +185,23 @@ fn the_same_campaign_resumes_and_computes_nothing_twice() {
 }
 
 #[test]
+fn a_row_of_a_start_that_was_killed_while_it_wrote_it_is_used_again() {
+    let setting = Setting::new();
+    setting.run(ONE_LANDSCAPE).unwrap();
+    {
+        let file = hdf5::File::open_rw(setting.path("result.h5")).unwrap();
+        for column in ["started", "run"] {
+            file.dataset(&format!("runs/{column}")).unwrap().resize(2).unwrap();
+        }
+    }
+    let runs = || Results::open(&setting.path("result.h5")).unwrap().runs().unwrap();
+    assert_eq!(runs().len(), 1);
+    setting.run(ONE_LANDSCAPE).unwrap();
+    assert_eq!(runs().len(), 2);
+    assert!(runs().iter().all(|r| r.started == "2026-01-01T00:00:00Z" && r.ranks == 1 && r.seconds > 0.0));
+}
+
+#[test]
 fn changed_inputs_are_refused_with_the_difference_named() {
     let setting = Setting::new();
     setting.run(ONE_LANDSCAPE).unwrap();
@@ -204,14 +221,58 @@ fn changed_inputs_are_refused_with_the_difference_named() {
     );
     refuse(&ONE_LANDSCAPE.replace("tile_points = 16", "tile_points = 17"), "points_per_tile");
     refuse(&ONE_LANDSCAPE.replace("tile_points = 16", "equivalence = \"none\""), "equivalence");
-    refuse(&ONE_LANDSCAPE.replace("\"tiny\"", "\"other\""), "it has no CaTiO3/Ca1.x-Ca1.z/other");
+    refuse(
+        &ONE_LANDSCAPE.replace("\"tiny\"", "\"other\""),
+        "the campaign has the model other of CaTiO3/Ca1.x-Ca1.z, which the file does not hold",
+    );
     refuse(&rutile, "space_group_number");
-    refuse(&format!("{ONE_LANDSCAPE}[distance]\nscale = 0.8"), "thresholds");
+    let distance = "[distance]\npairs = { \"O-Ca\" = 1.25 }";
+    let difference = "the smallest distance in Angstrom of O-Ca is 1.250000 now and 1.9245";
+    refuse(&format!("{ONE_LANDSCAPE}{distance}"), difference);
     std::fs::write(setting.path("mp0-L1.model"), model_bytes("all-elements")).unwrap();
     refuse(ONE_LANDSCAPE, "weights_sha256");
     assert!(std::fs::read(setting.path("result.h5")).unwrap() == before, "the file is untouched");
     // Starting over is possible, and only on demand.
     setting.run_with(ONE_LANDSCAPE, true).unwrap();
+}
+
+#[test]
+fn what_is_added_or_taken_out_is_refused_by_name() {
+    let setting = Setting::new();
+    let model = "[[model]]\nname = \"second\"\nfile = \"mp0-L1.model\"\n";
+    let landscape = "[[structure.landscape]]\nname = \"line\"\naxes = [ { dof = \"O1.z\", points = 4 } ]\n";
+    let structure = "[[structure]]\nfile = \"rutile-TiO2.extxyz\"\nname = \"rutile\"\n\
+                     [[structure.landscape]]\norbit = \"O\"\npoints = 4\n";
+    for (addition, what) in [
+        (model, "the model second of CaTiO3/Ca1.x-Ca1.z"),
+        (landscape, "the landscape line of CaTiO3"),
+        (structure, "the structure rutile"),
+    ] {
+        let more = format!("{ONE_LANDSCAPE}{addition}");
+        for (first, second, lacking) in [
+            (ONE_LANDSCAPE, more.as_str(), format!("the campaign has {what}, which the file does not hold")),
+            (&more, ONE_LANDSCAPE, format!("the file holds {what}, which the campaign does not have")),
+        ] {
+            setting.run_with(first, setting.path("result.h5").exists()).unwrap();
+            let error = setting.run(second).unwrap_err().to_string();
+            assert!(error.contains(&lacking), "{error}");
+            assert!(error.contains("give another output, or start over with --restart"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_structure_that_cannot_be_read_any_more_is_missed_with_the_reason() {
+    let setting = Setting::new();
+    let text = format!(
+        "{ONE_LANDSCAPE}[[structure]]\nfile = \"rutile-TiO2.extxyz\"\nname = \"rutile\"\n\
+         [[structure.landscape]]\norbit = \"O\"\npoints = 4\n"
+    );
+    setting.run(&text).unwrap();
+    std::fs::remove_file(setting.path("rutile-TiO2.extxyz")).unwrap();
+    let error = setting.run(&text).unwrap_err().to_string();
+    assert!(error.contains("the file holds the structure rutile"), "{error}");
+    assert!(error.contains("(left out is rutile: ") && error.contains("cannot be read"), "{error}");
 }
 
 #[test]

@@ -71,6 +71,10 @@ fn inspect_shows_the_symmetry_and_a_snippet_that_runs() {
         assert!(out.contains(part), "{part} in {out}");
     }
     let snippet = &out[out.find("[[structure]]").unwrap()..];
+    let counts = "file = \"perovskite-CaTiO3-Pnma.extxyz\"  # counts from the folder of the campaign file";
+    assert!(snippet.contains(counts), "{snippet}");
+    let absolute = folder.path().join("rutile-TiO2.extxyz");
+    assert!(!succeed(folder.path(), &["inspect", absolute.to_str().unwrap()]).contains("# counts"));
     let campaign = format!(
         "[campaign]\noutput = \"x.h5\"\n[[model]]\nname = \"m\"\nfile = \"mp0-L1.model\"\n{}",
         snippet.replace("120", "4")
@@ -188,6 +192,44 @@ fn plan_run_and_plot_go_hand_in_hand() {
 }
 
 #[test]
+fn a_file_in_use_is_left_alone_and_said_to_be_in_use() {
+    let folder = setting();
+    succeed(folder.path(), &["run", "campaign.toml"]);
+    // As HDF5 locks it. Not through HDF5, whose descriptor the programs of other tests would inherit, and the lock with it.
+    let file = std::fs::File::open(folder.path().join("result.h5")).unwrap();
+    file.lock().unwrap();
+    for arguments in [&["run", "campaign.toml"][..], &["run", "campaign.toml", "--restart"]] {
+        let message = fail(folder.path(), arguments, 2);
+        assert!(message.contains("result.h5: another run is using the file"), "{message}");
+        assert!(!message.contains("remove"), "{message}");
+    }
+    drop(file);
+    succeed(folder.path(), &["run", "campaign.toml"]);
+}
+
+#[test]
+fn files_that_cannot_be_opened_or_made_are_explained_in_words() {
+    let folder = setting();
+    succeed(folder.path(), &["run", "campaign.toml"]);
+    let whole = std::fs::read(folder.path().join("result.h5")).unwrap();
+    std::fs::write(folder.path().join("cut.h5"), &whole[..20_000]).unwrap();
+    for (arguments, reason) in [
+        (&["plot", "missing.h5"][..], "missing.h5: there is no such file"),
+        (&["plot", "campaign.toml"], "campaign.toml: it is no HDF5 file"),
+        (&["plot", "cut.h5"], "cut.h5: its end is missing; copy it again"),
+        (&["run", "campaign.toml", "-o", "no/such/x.h5"], "the folder no/such does not exist; make it"),
+    ] {
+        let message = fail(folder.path(), arguments, 2);
+        assert!(message.contains(reason), "{arguments:?}: {message}");
+        assert!(!message.contains("errno") && !message.contains("H5F"), "{message}");
+    }
+    let missing = CAMPAIGN.replace("name = \"CaTiO3\"", "").replace("perovskite", "nowhere");
+    std::fs::write(folder.path().join("campaign.toml"), missing).unwrap();
+    let message = fail(folder.path(), &["plan", "campaign.toml"], 2);
+    assert_eq!(message.matches("nowhere-CaTiO3-Pnma.extxyz").count(), 1, "{message}");
+}
+
+#[test]
 fn bad_campaigns_end_with_code_2_and_leave_nothing_behind() {
     let folder = setting();
     std::fs::write(folder.path().join("half.cif"), HALF_OCCUPIED).unwrap();
@@ -268,14 +310,15 @@ fn a_killed_run_goes_on_where_it_was() {
     succeed(folder.path(), &["run", "whole.toml"]);
     let mut random = Random(std::process::id().into());
     let mut kills = 0;
-    for _ in 0..12 {
+    // Sooner at first, since a fast machine is done before long.
+    for attempt in 1..=12 {
         let mut child = Command::new(env!("CARGO_BIN_EXE_s2dpes"))
             .current_dir(folder.path())
             .args(["run", "campaign.toml"])
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(20 + random.below(400) as u64));
+        std::thread::sleep(Duration::from_millis(random.below(30 * attempt) as u64));
         kills += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
@@ -316,5 +359,9 @@ fn version_and_help_say_what_this_is() {
         assert!(help.contains(command), "{command}");
         assert!(succeed(folder.path(), &[command, "--help"]).len() > 80);
     }
+    let help = succeed(folder.path(), &["inspect", "--help"]);
+    assert!(help.contains("Example: s2dpes inspect W2N3.cif"), "{help}");
+    let help = succeed(folder.path(), &["run", "--help"]);
+    assert!(help.contains("The same command goes on where an earlier one was stopped"), "{help}");
     let _: PathBuf = folder.keep();
 }

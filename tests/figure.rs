@@ -119,6 +119,20 @@ fn the_lowest_point_is_sought_outside_the_mask() {
 }
 
 #[test]
+fn the_lowest_point_shows_where_it_meets_the_input_structure() {
+    let mut landscape = full(10);
+    for (axis, reference) in landscape.axes.iter_mut().zip([0.3, 0.6]) {
+        axis.reference = Some(reference);
+    }
+    let svg = draw(&landscape, &Style::default()).unwrap();
+    let (star, ring) = (svg.as_str().rfind("class=\"input\""), svg.as_str().rfind("class=\"lowest\""));
+    assert!(star.unwrap() < ring.unwrap(), "the ring is drawn over the star");
+    let line = svg.as_str().lines().rfind(|line| line.contains("class=\"lowest\"")).unwrap();
+    let radius: f64 = all_after(line, " r=\"")[0].parse().unwrap();
+    assert!(radius > 4.6 + 0.3, "a star fits inside a ring of radius {radius}");
+}
+
+#[test]
 fn arrow_heads_appear_only_where_values_are_cut() {
     let heads = |range| {
         let style = Style { range: Some(range), ..Style::default() };

@@ -64,7 +64,7 @@ pub fn prepare(campaign: &Campaign) -> Result<Work, PrepareError> {
         }
     }
     if work.structures.is_empty() {
-        let reasons: Vec<String> = work.skipped.iter().map(|s| format!("  {}: {}", s.what, s.why)).collect();
+        let reasons: Vec<String> = work.skipped.iter().map(|s| format!("  {s}")).collect();
         return Err(PrepareError::Nothing(reasons.join("\n")));
     }
     Ok(work)

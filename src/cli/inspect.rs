@@ -122,8 +122,9 @@ fn snippet(crystal: &Crystal, path: &Path) -> String {
     let axis = |d: &s2dpes::landscape::Dof| format!("{{ dof = \"{}\", points = 120 }}", d.name(crystal));
     let axes: Vec<String> = chosen.iter().map(axis).collect();
     let file = toml::Value::String(path.display().to_string());
+    let base = if path.is_relative() { "  # counts from the folder of the campaign file" } else { "" };
     format!(
-        "\n# for a campaign file\n[[structure]]\nfile = {file}\n[[structure.landscape]]\naxes = [ {} ]\n",
+        "\n# for a campaign file\n[[structure]]\nfile = {file}{base}\n[[structure.landscape]]\naxes = [ {} ]\n",
         axes.join(", ")
     )
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
     }
     for skipped in &work.skipped {
-        writeln!(out, "left out: {}: {}", skipped.what, skipped.why)?;
+        writeln!(out, "left out: {skipped}")?;
     }
     Ok(if work.skipped.is_empty() { Ending::Complete } else { Ending::Partial })
 }

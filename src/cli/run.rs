@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use s2dpes::campaign::{self, CampaignError, Options, Outcome};
 use s2dpes::config::Campaign;
-use s2dpes::store::RunRecord;
+use s2dpes::store::{RunRecord, StoreError};
 
 use super::progress::Progress;
 use super::table::duration;
@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let options =
         Options { restart: arguments.restart, run: record(), report: &mut |report| progress.show(report) };
     let outcome = campaign::run(&campaign, options).map_err(|error| match error {
+        CampaignError::Store(_) | CampaignError::Open(StoreError::Machine { .. }) => Failure::other(error),
         CampaignError::Prepare(_) | CampaignError::Open(_) => Failure::input(error),
-        CampaignError::Store(_) => Failure::other(error),
     });
     progress.end();
     let outcome = outcome?;
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
 
 fn summarise(campaign: &Campaign, outcome: &Outcome) {
     for skipped in &outcome.skipped {
-        log::error!("left out: {}: {}", skipped.what, skipped.why);
+        log::error!("left out: {skipped}");
     }
     if outcome.tiles_resumed > 0 {
         log::info!("{} of {} tiles were in the file already", outcome.tiles_resumed, outcome.tiles_done);

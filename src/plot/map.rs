@@ -136,22 +136,25 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// What stands over the frame: the note, the lowest point, the input structure.
+    /// What stands over the frame: the note, the input structure, the lowest point.
     fn signs(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) {
         let inputs: Vec<[f64; 2]> = inputs(self.landscape).iter().map(|input| frame.place(*input)).collect();
         if let Some(words) = &layer.note {
             page::note(canvas, frame, words, &inputs);
         }
+        let radius = if frame.width < 120.0 { 4.0 } else { 4.6 };
+        for input in inputs {
+            marks::star(canvas, input, radius);
+        }
+        // Over the star and around it, so that both show where they meet.
         if let Some([x, y]) = layer.lowest {
             let (nx, ny) = self.fields.shape();
             for y in both_ends(self.landscape, 1, y, ny) {
                 for x in both_ends(self.landscape, 0, x, nx) {
-                    marks::dot(canvas, frame.place([self.fields.grid.x[x], self.fields.grid.y[y]]), "#000");
+                    let place = frame.place([self.fields.grid.x[x], self.fields.grid.y[y]]);
+                    marks::ring(canvas, place, radius + 1.7);
                 }
             }
-        }
-        for input in inputs {
-            marks::star(canvas, input, if frame.width < 120.0 { 4.0 } else { 4.6 });
         }
     }
 }

@@ -86,7 +86,19 @@ pub fn star(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
     ));
 }
 
-/// Marks a lowest point: a small white disc with a dark rim, for light and dark ground.
+/// Marks the lowest point of a map: a dark ring with a white rim, for light and dark ground. A star fits inside.
+pub fn ring(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
+    let (x, y, r) = (Length(x), Length(y), Length(radius));
+    canvas.add(format_args!(
+        "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2.2\"/>"
+    ));
+    canvas.add(format_args!(
+        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#000\" \
+         stroke-width=\".9\"/>"
+    ));
+}
+
+/// Marks the lowest point of a curve: a small white disc with a rim of the curve's colour.
 pub fn dot(canvas: &mut Canvas, [x, y]: [f64; 2], rim: impl std::fmt::Display) {
     let (x, y) = (Length(x), Length(y));
     canvas.add(format_args!(
@@ -189,7 +201,7 @@ pub fn key(canvas: &mut Canvas, marks: &[Mark], left: f64, middle: f64) {
             Frame { left: x, top: middle - 3.5, width: 9.0, height: 7.0, x: (0.0, 1.0), y: (0.0, 1.0) };
         match mark {
             Mark::Input => star(canvas, swatch.middle(), 4.0),
-            Mark::Lowest => dot(canvas, swatch.middle(), "#000"),
+            Mark::Lowest => ring(canvas, swatch.middle(), 3.0),
             Mark::Masked => {
                 let (x, y, right, bottom) = (swatch.left, swatch.top, swatch.right(), swatch.bottom());
                 mask(canvas, &[vec![[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]]);

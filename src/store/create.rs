@@ -9,16 +9,18 @@ use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
 
 use super::identity::{self, Identity};
 use super::schema::{self, Quantity};
-use super::{StoreError, runs, scales};
+use super::trouble::{check_folder, explain_creation, is_locked};
+use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
 use crate::symmetry::{COORDINATES, Protostructure};
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 
-/// Text that goes into the top of the file.
+/// What goes into the top of the file.
 pub(super) struct Header<'a> {
     pub(super) campaign: &'a str,
     pub(super) source: &'a str,
     pub(super) history: &'a str,
+    pub(super) run: &'a RunRecord,
 }
 
 /// Data reach the file system as they are written: nothing waits in a buffer of the process.
@@ -31,27 +33,18 @@ pub(super) fn create(path: &Path, header: &Header, work: &Work) -> Result<(), St
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = std::path::PathBuf::from(partial);
-    let written = write(&partial, header, work).map_err(|e| StoreError::new(path, explain(&e)));
-    if let Err(error) = written {
-        // Best effort: the message about the cause matters more than one about the leftover.
-        let _ = std::fs::remove_file(&partial);
-        return Err(error);
+    check_folder(path, &partial)?;
+    if let Err(error) = write(&partial, header, work) {
+        let reason = explain_creation(path, &partial, &error);
+        // What another run is making is not ours to remove. Best effort: the message about the cause matters more than
+        // one about the leftover.
+        if !is_locked(&error) {
+            let _ = std::fs::remove_file(&partial);
+        }
+        return Err(reason);
     }
     std::fs::rename(&partial, path)
         .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})")))
-}
-
-/// What to tell the user about an error of the library.
-pub(super) fn explain(error: &hdf5::Error) -> String {
-    let text = error.to_string();
-    let hint = if text.contains("lock") {
-        "; another program has the file open, or the file system has no locks: export HDF5_USE_FILE_LOCKING=FALSE"
-    } else if text.contains("No space left") || text.contains("write failed") {
-        "; is the disk or the quota full?"
-    } else {
-        ""
-    };
-    format!("the file cannot be written or read ({text}){hint}")
 }
 
 fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
@@ -62,11 +55,11 @@ fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     scales::text_attribute(&file, "history", header.history)?;
     scales::text_attribute(&file, "references", schema::REFERENCES)?;
     let campaign = file.new_dataset::<VarLenUnicode>().create(schema::CAMPAIGN.name)?;
-    campaign.write_scalar(&text(header.campaign)?)?;
+    campaign.write_scalar(&scales::text(header.campaign)?)?;
     scales::describe(&campaign, &schema::CAMPAIGN)?;
-    runs::create(&file)?;
+    runs::create(&file, header.run)?;
     if !work.skipped.is_empty() {
-        let lines: Vec<String> = work.skipped.iter().map(|s| format!("{}: {}", s.what, s.why)).collect();
+        let lines: Vec<String> = work.skipped.iter().map(ToString::to_string).collect();
         let dataset = text_list(&file, &schema::SKIPPED, &lines)?;
         scales::attach(&dataset, &[&scales::counting_scale(&file, "skip", lines.len())?])?;
     }
@@ -77,12 +70,8 @@ fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     Ok(())
 }
 
-fn text(text: &str) -> hdf5::Result<VarLenUnicode> {
-    text.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e}")))
-}
-
 fn text_list(group: &Group, quantity: &Quantity, lines: &[String]) -> hdf5::Result<Dataset> {
-    let values = lines.iter().map(|l| text(l)).collect::<hdf5::Result<Vec<_>>>()?;
+    let values = lines.iter().map(|l| scales::text(l)).collect::<hdf5::Result<Vec<_>>>()?;
     let dataset = group.new_dataset::<VarLenUnicode>().shape(values.len()).create(quantity.name)?;
     dataset.write_raw(&values)?;
     scales::describe(&dataset, quantity)?;
@@ -227,9 +216,7 @@ fn write_thresholds(group: &Group, work: &LandscapeWork) -> hdf5::Result<()> {
     let orbits = &work.landscape.crystal.orbits;
     let orbit = scales::counting_scale(group, "orbit_a", orbits.len())?;
     let other = scales::counting_scale(group, "orbit_b", orbits.len())?;
-    let pairs = orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a.element, b.element)));
-    let minima: Vec<f64> =
-        pairs.map(|(a, b)| work.landscape.thresholds.minimum(a, b).unwrap_or(f64::NAN)).collect();
+    let minima = identity::minimum_pair_distances(&work.landscape);
     numbers(group, &schema::MINIMUM_PAIR_DISTANCE, &minima, &[&orbit, &other])?;
     Ok(())
 }

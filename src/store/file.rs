@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hdf5::{File, Group};
 
-use super::create::{Header, create, explain, unbuffered};
-use super::identity::{self, Identity};
+use super::compare::compare;
+use super::create::{Header, create, unbuffered};
 use super::surface::{Distances, SurfaceArrays};
+use super::trouble::{Access, check_access, explain, in_use, is_locked};
 use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
 use crate::work::{SurfaceId, Work};
@@ -23,7 +24,8 @@ pub struct Progress {
 pub struct ResultFile {
     path: PathBuf,
     file: File,
-    run: (usize, RunRecord),
+    /// Place of this run among all.
+    run: usize,
     /// Surfaces being filled, with the distances of their landscapes.
     surfaces: HashMap<SurfaceId, SurfaceArrays>,
     distances: HashMap<(usize, usize), Distances>,
@@ -41,23 +43,24 @@ impl ResultFile {
     ) -> Result<ResultFile, StoreError> {
         hdf5::silence_errors(true);
         let exists = path.exists();
-        if exists && (restart || !is_ours(path)) {
-            check_replaceable(path, restart)?;
+        if exists {
+            check_ours(path)?;
         }
-        if !exists || restart {
+        let create_anew = !exists || restart;
+        if create_anew {
             let history = format!("{} s2dpes run", run.started);
             let source = format!("s2dpes {}", run.version);
-            create(path, &Header { campaign, source: &source, history: &history }, work)?;
+            create(path, &Header { campaign, source: &source, history: &history, run: &run }, work)?;
         }
-        let fail = |e: hdf5::Error| StoreError::new(path, explain(&e));
+        let fail = |e: hdf5::Error| explain(path, &e);
         let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;
         compare(path, &file, work)?;
-        let place = runs::append(&file, &run).map_err(fail)?;
+        let run = if create_anew { 0 } else { runs::append(&file, &run).map_err(fail)? };
         file.flush().map_err(fail)?;
         Ok(ResultFile {
             path: path.to_path_buf(),
             file,
-            run: (place, run),
+            run,
             surfaces: HashMap::new(),
             distances: HashMap::new(),
         })
@@ -128,8 +131,7 @@ impl ResultFile {
 
     /// Records how long this run has taken and makes sure that everything is in the file.
     pub fn finish(&mut self, seconds: f64) -> Result<(), StoreError> {
-        self.run.1.seconds = seconds;
-        runs::update(&self.file, self.run.0, &self.run.1).map_err(|e| self.fail(&e))?;
+        runs::set_seconds(&self.file, self.run, seconds).map_err(|e| self.fail(&e))?;
         self.file.flush().map_err(|e| self.fail(&e))
     }
 
@@ -138,59 +140,27 @@ impl ResultFile {
     }
 
     fn fail(&self, error: &hdf5::Error) -> StoreError {
-        StoreError::new(&self.path, explain(error))
+        explain(&self.path, error)
     }
 }
 
 /// Whether a file is a result of s2dpes.
-fn is_ours(path: &Path) -> bool {
-    let source = File::open(path).and_then(|file| scales::read_text(&file, "source"));
-    source.is_ok_and(|s| s.starts_with("s2dpes"))
+fn is_ours(path: &Path) -> Result<bool, StoreError> {
+    check_access(path, Access::Write)?;
+    match File::open(path).and_then(|file| scales::read_text(&file, "source")) {
+        Ok(source) => Ok(source.starts_with("s2dpes")),
+        Err(error) if is_locked(&error) => Err(in_use(path)),
+        Err(_) => Ok(false),
+    }
 }
 
-/// Refuses to overwrite what is not a result file.
-fn check_replaceable(path: &Path, restart: bool) -> Result<(), StoreError> {
-    if restart && is_ours(path) {
+/// Refuses to overwrite or fill what is not a result file.
+fn check_ours(path: &Path) -> Result<(), StoreError> {
+    if is_ours(path)? {
         return Ok(());
     }
     Err(StoreError::new(
         path,
         "it exists and is no readable result of s2dpes; give another output or remove it",
     ))
-}
-
-/// Refuses a file that was made for other work, naming the first difference.
-fn compare(path: &Path, file: &File, work: &Work) -> Result<(), StoreError> {
-    let different =
-        |difference: String| StoreError::Different { path: path.display().to_string(), difference };
-    let open = |name: &str| file.group(name).map_err(|_| different(format!("it has no {name}")));
-    let check = |name: &str, identity: Identity| {
-        let group = open(name)?;
-        for (key, wanted) in identity {
-            let found = scales::read_text(&group, key).unwrap_or_else(|_| "nothing".into());
-            if found != wanted {
-                return Err(different(format!("{key} of {name} is {wanted} now and {found} in the file")));
-            }
-        }
-        Ok(())
-    };
-    let mut expected = Vec::new();
-    for structure in &work.structures {
-        let name = &structure.crystal.name;
-        check(name, identity::of_structure(structure))?;
-        expected.push(name.clone());
-        for landscape in &structure.landscapes {
-            check(&format!("{name}/{}", landscape.name), identity::of_landscape(landscape))?;
-            for surface in &landscape.surfaces {
-                let path = format!("{name}/{}/{}", landscape.name, surface.model.name);
-                check(&path, identity::of_surface(surface))?;
-            }
-        }
-    }
-    let groups = file.groups().map_err(|e| StoreError::new(path, explain(&e)))?;
-    let extra = groups.iter().map(|g| g.name().trim_start_matches('/').to_string());
-    match extra.into_iter().find(|name| !expected.contains(name)) {
-        Some(name) => Err(different(format!("it also has the structure {name}"))),
-        None => Ok(()),
-    }
 }

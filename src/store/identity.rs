@@ -10,6 +10,9 @@ use crate::work::{LandscapeWork, StructureWork, SurfaceWork};
 /// Raised whenever the engines' numbers change by more than rounding, so that no file mixes both.
 const NUMERICS: &str = "1";
 
+/// The smallest distances of a landscape that count as physical.
+pub(super) const THRESHOLDS: &str = "thresholds_sha256";
+
 /// Name and value of everything that must not change.
 pub(super) type Identity = Vec<(&'static str, String)>;
 
@@ -25,7 +28,7 @@ pub(super) fn of_structure(structure: &StructureWork) -> Identity {
 pub(super) fn of_landscape(landscape: &LandscapeWork) -> Identity {
     let axes: Vec<String> =
         landscape.landscape.axes.iter().map(|a| describe_axis(&landscape.landscape, a)).collect();
-    vec![("axes", axes.join("; ")), ("thresholds_sha256", hash_thresholds(&landscape.landscape))]
+    vec![("axes", axes.join("; ")), (THRESHOLDS, hash_thresholds(&landscape.landscape))]
 }
 
 pub(super) fn of_surface(surface: &SurfaceWork) -> Identity {
@@ -64,12 +67,15 @@ fn hash_crystal(crystal: &Crystal) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// In Angstrom, each orbit with each; NaN where there is no radius.
+pub(super) fn minimum_pair_distances(landscape: &Landscape) -> Vec<f64> {
+    let orbits = &landscape.crystal.orbits;
+    let pairs = orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a.element, b.element)));
+    pairs.map(|(a, b)| landscape.thresholds.minimum(a, b).unwrap_or(f64::NAN)).collect()
+}
+
 fn hash_thresholds(landscape: &Landscape) -> String {
     let mut hash = Sha256::new();
-    let orbits = &landscape.crystal.orbits;
-    for (a, b) in orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a, b))) {
-        let minimum = landscape.thresholds.minimum(a.element, b.element).unwrap_or(f64::NAN);
-        hash.update(minimum.to_bits().to_le_bytes());
-    }
+    minimum_pair_distances(landscape).iter().for_each(|d| hash.update(d.to_bits().to_le_bytes()));
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

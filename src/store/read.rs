@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5::{File, FileBuilder, Group, Location};
 
-use super::create::explain;
+use super::trouble::{Access, check_access, explain};
 use super::{RunRecord, StoreError, runs, scales, schema};
 
 /// A result file open for reading.
@@ -74,8 +74,9 @@ impl Results {
     /// Opens a result file. Another process may be writing to it.
     pub fn open(path: &Path) -> Result<Results, StoreError> {
         hdf5::silence_errors(true);
+        check_access(path, Access::Read)?;
         let file = FileBuilder::new().with_fapl(|p| p.file_locking(false)).open(path);
-        let file = file.map_err(|e| StoreError::new(path, explain(&e)))?;
+        let file = file.map_err(|e| explain(path, &e))?;
         let source = scales::read_text(&file, "source").unwrap_or_default();
         if !source.starts_with("s2dpes") {
             return Err(StoreError::new(path, "it is no result of s2dpes"));
@@ -141,21 +142,25 @@ impl Results {
     }
 
     fn fail(&self, error: &hdf5::Error) -> StoreError {
-        StoreError::new(&self.path, explain(error))
+        explain(&self.path, error)
     }
 }
 
-/// The groups below a group, as the campaign file has them.
-fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
+/// The structures, landscapes or models below a group, as the campaign file has them.
+pub(super) fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
     let mut groups = Vec::new();
     for group in parent.groups()? {
+        // The runs have no place in the campaign file.
+        if !group.attr_names()?.iter().any(|name| name == schema::ORDER) {
+            continue;
+        }
         groups.push((group.attr(schema::ORDER)?.read_scalar::<u32>()?, group));
     }
     groups.sort_by_key(|(order, _)| *order);
     Ok(groups.into_iter().map(|(_, group)| group).collect())
 }
 
-fn own_name(group: &Group) -> String {
+pub(super) fn own_name(group: &Group) -> String {
     let path = group.name();
     path.rsplit('/').next().unwrap_or(&path).to_string()
 }

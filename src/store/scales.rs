@@ -36,11 +36,14 @@ pub(super) fn attach(dataset: &Dataset, scales: &[&Dataset]) -> hdf5::Result<()>
     Ok(())
 }
 
+/// A string as the library takes it, where strings end at a zero byte.
+pub(super) fn text(text: &str) -> hdf5::Result<VarLenUnicode> {
+    text.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e}")))
+}
+
 /// Writes a string attribute.
-pub(super) fn text_attribute(location: &Location, name: &str, text: &str) -> hdf5::Result<()> {
-    // HDF5 strings end at a zero byte.
-    let text: VarLenUnicode = text.replace('\0', "").parse().map_err(|e| format!("{name}: {e}"))?;
-    location.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text)
+pub(super) fn text_attribute(location: &Location, name: &str, value: &str) -> hdf5::Result<()> {
+    location.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text(value)?)
 }
 
 /// Reads a string attribute.

@@ -59,8 +59,23 @@ pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
 /// Scalar at the top.
 pub const CAMPAIGN: Quantity = quantity("campaign", "1", "the campaign file, verbatim");
-/// `[start]` at the top.
-pub const RUNS: Quantity = quantity("runs", "1", "one row for each start of the program");
+/// The group at the top that has a row for each start of the program.
+pub const RUNS: &str = "runs";
+/// `[run]` of the runs.
+pub const RUN_STARTED: Quantity = quantity("started", "1", "when the program started, UTC");
+/// `[run]` of the runs.
+pub const RUN_HOST: Quantity = quantity("host", "1", "host of rank 0");
+/// `[run]` of the runs.
+pub const RUN_JOB: Quantity = quantity("job", "1", "batch job, if any");
+/// `[run]` of the runs.
+pub const RUN_RANKS: Quantity = quantity("ranks", "1", "number of ranks");
+/// `[run]` of the runs.
+pub const RUN_ENGINE: Quantity = quantity("engine", "1", "engines in use");
+/// `[run]` of the runs.
+pub const RUN_VERSION: Quantity = quantity("version", "1", "version and commit of the program");
+/// `[run]` of the runs.
+pub const RUN_SECONDS: Quantity =
+    quantity("seconds", "s", "time until the end; 0 while it runs or if it was killed");
 /// `[n]` at the top.
 pub const SKIPPED: Quantity = quantity("skipped", "1", "what could not be computed, and why");
 
@@ -71,7 +86,7 @@ pub const TILE_DONE: u8 = 1;
 /// The tile failed.
 pub const TILE_FAILED: u8 = 2;
 
-/// Attribute of every group: its place in the campaign file.
+/// Attribute of every group of a structure, landscape or model: its place in the campaign file.
 pub const ORDER: &str = "order";
 /// What to cite.
 pub const REFERENCES: &str = "A. S. Parackal, R. Armiento, F. Trybel: Symmetry-restricted energy landscapes as a \

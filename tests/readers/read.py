@@ -1,4 +1,6 @@
 """Reads a result file of configs/w2n3.toml as its users do."""
+import shutil
+import subprocess
 import sys
 
 import h5py
@@ -8,10 +10,32 @@ import xarray as xr
 
 path = sys.argv[1]
 passed = 0
+SURFACE = "W2N3/W1.x-W1.z/demo-wn"
+TEXTS = ("started", "host", "job", "engine", "version")
+COLUMNS = {*TEXTS, "run", "ranks", "seconds"}
 
-for engine in ("netcdf4", "h5netcdf"):
-    tree = xr.open_datatree(path, engine=engine)
-    surface = tree["W2N3/W1.x-W1.z/demo-wn"]
+
+def check_runs(columns):
+    """`columns` are the values of each dataset of `runs`."""
+    assert set(columns) == COLUMNS, columns
+    assert {len(values) for values in columns.values()} == {len(columns["run"])}, "only rows in use"
+    assert list(columns["run"]) == list(range(len(columns["run"])))
+    assert all(isinstance(text, str) for name in TEXTS for text in columns[name]), columns
+    assert columns["started"][0].endswith("Z") and columns["version"][0]
+    assert columns["ranks"][0] == 1 and columns["seconds"][0] > 0
+
+
+def walk(group):
+    """All variables of a netCDF group and of those below it."""
+    yield from group.variables.values()
+    for child in group.groups.values():
+        yield from walk(child)
+
+
+# None: the engine that xarray chooses by itself.
+for engine in ("netcdf4", "h5netcdf", None):
+    tree = xr.open_datatree(path, engine=engine).load()
+    surface = tree[SURFACE]
     energy = surface["energy"]
     assert energy.dims == ("W1.x", "W1.z"), energy.dims
     assert energy.shape == (120, 120)
@@ -27,23 +51,35 @@ for engine in ("netcdf4", "h5netcdf"):
     assert 0 <= reference < 1 and len(minimum) == 2
     assert tree["W2N3"].attrs["protostructure"] == "A3B2_oP20_62_3c_2c:N-W"
     assert tree["W2N3"]["lattice"].shape == (3, 3)
+    check_runs({name: values.to_numpy() for name, values in tree["runs"].to_dataset().variables.items()})
     tree.close()
     passed += 1
 
 with h5py.File(path) as file:
-    energy = file["W2N3/W1.x-W1.z/demo-wn/energy"]
+    energy = file[SURFACE]["energy"]
     assert [d[0].name for d in energy.dims] == ["/W2N3/W1.x-W1.z/W1.x", "/W2N3/W1.x-W1.z/W1.z"]
     assert energy.chunks is None, "contiguous"
-    status = file["W2N3/W1.x-W1.z/demo-wn/status"]
+    status = file[SURFACE]["status"]
     meanings = dict(zip(status.attrs["flag_values"].tolist(), status.attrs["flag_meanings"].split()))
     assert meanings[1] == "done" and set(np.unique(status)) <= set(meanings)
     assert b"embedded:demo-wn" in file["campaign"][()]
-    assert file["runs"]["started"][0] and file["runs"]["seconds"][0] > 0
+    runs = file["runs"]
+    check_runs({name: values.asstr()[()] if name in TEXTS else values[()] for name, values in runs.items()})
     passed += 1
 
 with netCDF4.Dataset(path) as file:
-    energy = file["W2N3/W1.x-W1.z/demo-wn/energy"]
-    assert energy.dimensions == ("W1.x", "W1.z")
+    assert file[SURFACE]["energy"].dimensions == ("W1.x", "W1.z")
+    read = [variable[...] for variable in walk(file)]
+    assert len(read) > 20
+    check_runs({name: variable[:] for name, variable in file["runs"].variables.items()})
+    passed += 1
+
+if shutil.which("ncdump"):
+    for arguments in (["-h"], []):
+        result = subprocess.run(["ncdump", *arguments, path], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        runs = result.stdout.partition("group: runs {")[2].partition("// group runs")[0]
+        assert all(f" {name}(run)" in runs for name in COLUMNS), runs
     passed += 1
 
 print(f"{passed} passed, 0 failed")
