@@ -11,6 +11,7 @@ mod extxyz;
 pub(crate) mod periodic;
 mod poscar;
 mod read;
+mod text;
 
 pub use cell::Structure;
 pub use elements::Element;

@@ -10,7 +10,7 @@ mod tokens;
 
 use nalgebra::Matrix3;
 
-use super::read::{Complaint, shown};
+use super::text::{Complaint, shown};
 use super::{Structure, check};
 use block::Block;
 use formula::Formula;

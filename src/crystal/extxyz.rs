@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nalgebra::{Matrix3, Vector3};
 
-use super::read::{Complaint, real, shown};
+use super::text::{Complaint, real, shown};
 use super::{Element, Structure, check};
 
 /// All frames of an extended XYZ text.

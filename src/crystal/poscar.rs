@@ -2,7 +2,7 @@
 
 use nalgebra::{Matrix3, Vector3};
 
-use super::read::{Complaint, real, shown};
+use super::text::{Complaint, real, shown};
 use super::{Element, Structure, check};
 
 /// The structure of a POSCAR's text; whatever follows the last position (velocities) is ignored.

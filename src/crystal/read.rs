@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::text::Complaint;
 use super::{Structure, cif, extxyz, poscar};
 
 /// Why a structure file was refused: the file, the line where one is to blame, and the way out.
@@ -44,25 +45,6 @@ pub enum ReadError {
         /// What is wrong there and what to do about it.
         complaint: String,
     },
-}
-
-/// What a parser finds wrong with a text; [`ReadError::Content`] adds the file.
-#[derive(Debug)]
-pub(super) struct Complaint {
-    pub line: Option<usize>,
-    pub text: String,
-}
-
-impl Complaint {
-    /// A complaint about one line, counted from 1.
-    pub fn at(line: usize, text: impl Into<String>) -> Complaint {
-        Complaint { line: Some(line), text: text.into() }
-    }
-
-    /// A complaint about the file as a whole.
-    pub fn whole(text: impl Into<String>) -> Complaint {
-        Complaint { line: None, text: text.into() }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -142,22 +124,6 @@ pub fn read_structure(path: &Path) -> Result<Structure, ReadError> {
 fn plain(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
-}
-
-/// A finite real number, or `None`; Fortran's exponent letter `d` is an `e`.
-pub(super) fn real(token: &str) -> Option<f64> {
-    // Rust reads `nan` and `inf` too, and `1e400` as infinity: neither is a number that a file may hold.
-    token.replace(['d', 'D'], "e").parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-/// A piece of a file as an error message shows it: on one line and short, whatever is in it.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        short.push_str("...");
-    }
-    format!("`{short}`")
 }
 
 #[cfg(test)]

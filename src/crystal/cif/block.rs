@@ -1,4 +1,4 @@
-use super::super::read::Complaint;
+use super::super::text::Complaint;
 use super::tokens::Token;
 
 /// A data block: its loops, and its single items as a table of one row.

@@ -4,7 +4,7 @@ use moyo::base::Operation;
 use nalgebra::{Matrix3, Vector3};
 
 use super::super::periodic::Periodic;
-use super::super::read::Complaint;
+use super::super::text::Complaint;
 use super::super::{Element, check};
 use super::sites::Site;
 

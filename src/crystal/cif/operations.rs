@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use moyo::base::{Operation, Rotation, Translation};
 use nalgebra::Matrix3;
 
-use super::super::read::{Complaint, real, shown};
+use super::super::text::{Complaint, real, shown};
 use super::block::{Block, known};
 use super::space_group;
 

@@ -2,7 +2,7 @@
 
 use nalgebra::Vector3;
 
-use super::super::read::{Complaint, shown};
+use super::super::text::{Complaint, shown};
 use super::super::{Element, check};
 use super::block::{Block, Table, known};
 use super::formula::Formula;

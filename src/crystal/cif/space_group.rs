@@ -4,7 +4,7 @@ use moyo::base::Operation;
 use moyo::data::{HallNumber, HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
 use nalgebra::Matrix3;
 
-use super::super::read::{Complaint, shown};
+use super::super::text::{Complaint, shown};
 use super::block::Block;
 use super::operations::fits;
 use super::tokens::Token;

@@ -1,4 +1,4 @@
-use super::super::read::Complaint;
+use super::super::text::Complaint;
 
 /// A word, quoted string or text field of a CIF.
 #[derive(Clone, Copy, Debug, PartialEq)]
