@@ -12,7 +12,7 @@ use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Element, read_structure};
 use s2dpes::engine::cpu::mace::MaceEngine;
 use s2dpes::engine::{Engine, Scene};
-use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Relation, Thresholds, Tile, tiles};
+use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Point, Relation, Thresholds, Tile, tiles};
 use s2dpes::potential::{Family, Potential};
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
@@ -97,6 +97,7 @@ fn main() -> Result<(), Failure> {
         "atoms": landscape.crystal.atom_count(),
         "evaluated_atoms": scene.sites.len(),
         "mflop_per_point": micro(operations / 1e12),
+        "distances_per_point": distances(&scene, &tiles[0].points, cost.keeps),
         "load_s": load,
         "prepare_s": prepare,
         "peak_memory_MiB": peak_memory(),
@@ -153,6 +154,17 @@ fn time(engine: &mut dyn Engine, scene: &Arc<Scene>, tiles: &[Tile]) -> Result<f
         points += engine.evaluate(scene, &tile.points)?.len();
     }
     Ok(start.elapsed().as_secs_f64() / points as f64)
+}
+
+/// Distances within the cutoff for which tables are read at a point, those for operators that are kept not counted.
+fn distances(scene: &Scene, points: &[Point], keeps: bool) -> f64 {
+    let axes = scene.landscape.axes.len();
+    let pairs = || scene.pairs.iter().filter(|p| !keeps || p.axes.len() == axes);
+    let within = |point: &Point| {
+        let s = scene.axis_values(*point);
+        pairs().flat_map(|p| &p.shells).filter(|x| x.bonds[0].at(&s).norm() < scene.cutoff).count()
+    };
+    points.iter().map(within).sum::<usize>() as f64 / points.len() as f64
 }
 
 fn micro(value: f64) -> f64 {

@@ -13,6 +13,7 @@ pub use complaint::ConfigError;
 
 use crate::crystal::Element;
 use crate::landscape::{Relation, Thresholds};
+use crate::store::schema::is_reserved;
 use crate::work::Precision;
 use complaint::Source;
 use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, StructureFile};
@@ -204,11 +205,12 @@ impl Check<'_> {
             || text.contains('/')
             || text.chars().any(char::is_control)
             || text.starts_with('.')
+            || is_reserved(text)
         {
             return Err(self.at(
                 name,
                 "this name cannot be used in the result file",
-                "use a name without `/` that does not begin with a dot",
+                "use a name without `/` that does not begin with a dot and is none that the file has for itself",
             ));
         }
         Ok(text.clone())

@@ -276,6 +276,23 @@ fn a_structure_that_cannot_be_read_any_more_is_missed_with_the_reason() {
 }
 
 #[test]
+fn names_that_the_file_has_for_itself_are_refused() {
+    let setting = Setting::new();
+    for (name, replacement) in [("CaTiO3", "runs"), ("tiny", "energy")] {
+        let text = ONE_LANDSCAPE.replace(&format!("\"{name}\""), &format!("\"{replacement}\""));
+        let error = Campaign::parse(&text, &setting.path("campaign.toml")).unwrap_err().to_string();
+        assert!(error.contains("cannot be used in the result file"), "{error}");
+    }
+    // A file of that name is left out, the others are mapped.
+    std::fs::copy(setting.path("perovskite-CaTiO3-Pnma.extxyz"), setting.path("lattice.extxyz")).unwrap();
+    let text = ONE_LANDSCAPE.replace("\nname = \"CaTiO3\"", "") + "[[structure]]\nfile = \"lattice.extxyz\"";
+    let outcome = setting.run(&text).unwrap();
+    assert_eq!(outcome.skipped.len(), 1);
+    assert_eq!(outcome.skipped[0].what, "lattice");
+    assert_eq!(outcome.points, 30);
+}
+
+#[test]
 fn a_file_that_is_no_result_is_never_overwritten() {
     let setting = Setting::new();
     std::fs::write(setting.path("result.h5"), "precious").unwrap();

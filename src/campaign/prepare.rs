@@ -8,6 +8,7 @@ use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, Orbi
 use crate::crystal::{Structure, read_structures};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
 use crate::potential::{ModelError, Potential};
+use crate::store::schema::is_reserved;
 use crate::symmetry::{COORDINATES, Crystal};
 use crate::work::{LandscapeWork, Model, Skipped, StructureWork, SurfaceWork, Work};
 
@@ -103,6 +104,10 @@ fn add_structure(
         return Err(PrepareError::SameName(name, other.source.clone(), file));
     }
     let mut skip = |what: String, why: String| work.skipped.push(Skipped { what, why });
+    if is_reserved(name) {
+        skip(name.clone(), "the result file has this name for itself; give it another name = \"...\"".into());
+        return Ok(());
+    }
     let crystal = match Crystal::new(structure, spec.symprec) {
         Ok(crystal) => Arc::new(crystal),
         Err(error) => {

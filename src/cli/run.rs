@@ -7,7 +7,7 @@ use s2dpes::config::Campaign;
 use s2dpes::store::{RunRecord, StoreError};
 
 use super::progress::Progress;
-use super::table::duration;
+use super::table::{bytes, duration};
 use super::{Ending, Failure, use_threads, version_text};
 
 /// Compute a campaign, or go on with it.
@@ -60,7 +60,21 @@ fn summarise(campaign: &Campaign, outcome: &Outcome) {
         log::warn!("{} points have no finite energy; their status says why", outcome.points_without_energy);
     }
     let seconds = outcome.elapsed.as_secs_f64();
-    log::info!("{} points in {} -> {}", outcome.points, duration(seconds), campaign.output.display());
+    let memory = peak_memory().map(|size| format!(", {} of memory at most", bytes(size)));
+    log::info!(
+        "{} points in {}{} -> {}",
+        outcome.points,
+        duration(seconds),
+        memory.unwrap_or_default(),
+        campaign.output.display()
+    );
+}
+
+/// Bytes of the most memory that this process has held, where the system tells.
+fn peak_memory() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
 }
 
 /// What is known of this run before it starts.

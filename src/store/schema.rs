@@ -91,3 +91,31 @@ pub const ORDER: &str = "order";
 /// What to cite.
 pub const REFERENCES: &str = "A. S. Parackal, R. Armiento, F. Trybel: Symmetry-restricted energy landscapes as a \
                               benchmark for machine learned interatomic potentials, arXiv:2602.02237";
+
+/// Names that the file uses itself, so that no structure, landscape or model can have them.
+pub fn is_reserved(name: &str) -> bool {
+    let quantities = [
+        ENERGY,
+        REFERENCE_ENERGY,
+        STATUS,
+        IRREDUCIBLE,
+        TILE_STATE,
+        TILE_SECONDS,
+        DISTANCE_COST,
+        MINIMUM_DISTANCE,
+        LATTICE,
+        ATOMIC_NUMBER,
+        POSITION,
+        ORBIT,
+        ORBIT_NAME,
+        ORBIT_LETTER,
+        ORBIT_MULTIPLICITY,
+        ORBIT_COORDINATES,
+        MINIMUM_PAIR_DISTANCE,
+        CAMPAIGN,
+        SKIPPED,
+    ];
+    let dimensions =
+        ["atom", "component", "orbit_a", "orbit_b", "orbit_number", "run", "skip", "tile", "vector"];
+    name == RUNS || dimensions.contains(&name) || quantities.iter().any(|q| q.name == name)
+}
