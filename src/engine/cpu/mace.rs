@@ -69,10 +69,13 @@ impl<T: Real> MaceEngine<T> {
         let prepared = match self.prepared.take() {
             Some((known, prepared)) if Arc::ptr_eq(&known, scene) => prepared,
             _ => {
-                let geometry = Geometry::new(scene, &self.weights)?;
+                let mut geometry = Geometry::new(scene, &self.weights)?;
                 let cost = cost::cost(scene, &geometry, &self.weights, points, self.keep);
-                let operators = Operators::new(scene, &geometry, &self.weights);
-                let frozen = cost.keeps.then(|| operators.bundle(0, &scene.axis_values(Point(0))));
+                let frozen = cost.keeps.then(|| {
+                    geometry.prepare_kept(scene);
+                    let operators = Operators::new(scene, &geometry, &self.weights);
+                    operators.bundle(0, &scene.axis_values(Point(0)))
+                });
                 Prepared { geometry, cost, frozen }
             }
         };

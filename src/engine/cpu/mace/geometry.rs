@@ -36,7 +36,7 @@ pub(super) struct Geometry<T> {
     pub(super) distinct_couplings: Vec<BondCoupling>,
     /// Rows of the messages before their linear maps, by later layer.
     pub(super) path_rows: Vec<PathRows>,
-    /// What operators that may be kept are for, by layer.
+    /// What operators that are kept are for, by layer; empty if none are.
     pub(super) applications: Vec<Application>,
 }
 
@@ -278,8 +278,12 @@ impl<T: Real> Geometry<T> {
         for index in 0..scene.pairs.len() {
             geometry.place_pair(scene, index, weights);
         }
-        geometry.applications = (0..weights.layers.len()).map(|t| geometry.application(t, scene)).collect();
         Ok(geometry)
+    }
+
+    /// Prepares for operators that are kept.
+    pub(super) fn prepare_kept(&mut self, scene: &Scene) {
+        self.applications = (0..=self.path_rows.len()).map(|t| self.application(t, scene)).collect();
     }
 
     /// Whether operators of a group serve several points, so that they are worth keeping.
