@@ -40,7 +40,7 @@ def main():
     for _ in range(options.rounds):
         for name, switches in VARIANTS:
             command = [str(binary), "--model", options.model, "--structure", options.structure, "--axes", options.axes, *switches,
-                       "--points", "96", "--tiles", "1" if "--direct" in switches else "4", "--repetitions", "2"]
+                       "--points", "96", "--tiles", "1", "--repetitions", "2"]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             runs[name].append(json.loads(output.strip().splitlines()[-1]))
     print(f"{Path(options.structure).name}, {options.axes}, {Path(options.model).name}, float32, one thread, {runs[VARIANTS[0][0]][0]['version']}\n")

@@ -13,10 +13,10 @@ pub use complaint::ConfigError;
 
 use crate::crystal::Element;
 use crate::landscape::{Relation, Thresholds};
-use crate::store::schema::is_reserved;
+use crate::store::schema::is_usable;
 use crate::work::Precision;
 use complaint::Source;
-use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, StructureFile};
+use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, OrbitOf, StructureFile};
 
 /// Smallest structures first differ from this in practice: positions of files have 3 to 5 digits.
 pub const DEFAULT_SYMPREC: f64 = 0.01;
@@ -201,12 +201,7 @@ impl Check<'_> {
     /// Refuses names that cannot be groups of the file.
     fn group_name(&self, name: &Spanned<String>) -> Result<String, ConfigError> {
         let text = name.get_ref();
-        if text.is_empty()
-            || text.contains('/')
-            || text.chars().any(char::is_control)
-            || text.starts_with('.')
-            || is_reserved(text)
-        {
+        if !is_usable(text) {
             return Err(self.at(
                 name,
                 "this name cannot be used in the result file",
@@ -284,10 +279,12 @@ impl Check<'_> {
 
     /// The files of a path or pattern, sorted.
     fn files(&self, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, ConfigError> {
-        let path = self.folder.join(pattern.get_ref());
         if !pattern.get_ref().contains(['*', '?', '[']) {
-            return Ok(vec![path]);
+            return Ok(vec![self.folder.join(pattern.get_ref())]);
         }
+        // Only what the user wrote is a pattern.
+        let folder = glob::Pattern::escape(&self.folder.to_string_lossy());
+        let path = Path::new(&folder).join(pattern.get_ref());
         let matches = glob::glob(&path.to_string_lossy())
             .map_err(|e| self.at(pattern, "this pattern cannot be understood", &e.to_string()))?;
         let files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|p| p.is_file()).collect();
@@ -305,6 +302,14 @@ impl Check<'_> {
         let name = file.name.as_ref().map(|n| self.group_name(n)).transpose()?;
         let axes = match (file.axes, file.orbit) {
             (Some(axes), None) => {
+                if file.points.is_some() || file.coordinates.is_some() {
+                    let help = "leave them out; every axis has its own dof and points";
+                    return Err(self.at(
+                        &axes,
+                        "`points` and `coordinates` belong to `orbit`, not to `axes`",
+                        help,
+                    ));
+                }
                 if axes.get_ref().is_empty() {
                     let help = "write axes = [ { dof = \"W1.x\", points = 60 } ]";
                     return Err(self.at(&axes, "a landscape needs at least one axis", help));
@@ -368,7 +373,7 @@ impl Check<'_> {
         let (symbol, letter) = match orbit.get_ref() {
             OrbitFile::Name(name) if name == "first-free" => return Ok(OrbitRule::FirstFree),
             OrbitFile::Name(name) => (name, None),
-            OrbitFile::Of { element, letter } => (element, *letter),
+            OrbitFile::Of(OrbitOf { element, letter }) => (element, *letter),
         };
         let element = Element::from_symbol(symbol);
         let element = element.ok_or_else(|| self.at(&orbit, "this is not a rule for an orbit", help))?;

@@ -208,6 +208,53 @@ fn a_file_in_use_is_left_alone_and_said_to_be_in_use() {
 }
 
 #[test]
+fn runs_that_start_at_once_leave_one_whole_file() {
+    let folder = setting();
+    let expected = succeed(folder.path(), &["run", "campaign.toml", "--output", "alone.h5"]);
+    assert_eq!(expected, "");
+    for round in 0..4 {
+        let name = format!("round-{round}.h5");
+        let start = |_| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_s2dpes"));
+            command.current_dir(folder.path()).args(["run", "campaign.toml", "--output", &name]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let children: Vec<_> = (0..4).map(start).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let message = text(&output.stderr);
+            // Whoever does not get the file says so; whoever comes later finds it complete.
+            let in_use = output.status.code() == Some(2) && message.contains("another run is using");
+            assert!(in_use || output.status.code() == Some(0), "{:?} {message}", output.status);
+        }
+        succeed(folder.path(), &["run", "campaign.toml", "--output", &name]);
+        let energies = |file: &str| {
+            let results = s2dpes::store::Results::open(&folder.path().join(file)).unwrap();
+            let landscape = results.landscape("CaTiO3", "Ca1.x-Ca1.z").unwrap();
+            assert_eq!(landscape.axes[0].values[1], 0.05);
+            landscape.models[0].energy.iter().map(|e| e.to_bits()).collect::<Vec<_>>()
+        };
+        assert_eq!(energies(&name), energies("alone.h5"));
+    }
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("partial")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn results_go_where_a_link_leads() {
+    let folder = setting();
+    std::fs::create_dir(folder.path().join("scratch")).unwrap();
+    std::os::unix::fs::symlink("scratch/real.h5", folder.path().join("result.h5")).unwrap();
+    succeed(folder.path(), &["run", "campaign.toml"]);
+    assert!(folder.path().join("scratch/real.h5").is_file());
+    assert!(folder.path().join("result.h5").is_symlink());
+    succeed(folder.path(), &["run", "campaign.toml", "--restart"]);
+    assert!(folder.path().join("result.h5").is_symlink());
+}
+
+#[test]
 fn files_that_cannot_be_opened_or_made_are_explained_in_words() {
     let folder = setting();
     succeed(folder.path(), &["run", "campaign.toml"]);

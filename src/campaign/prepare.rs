@@ -8,7 +8,7 @@ use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, Orbi
 use crate::crystal::{Structure, read_structures};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
 use crate::potential::{ModelError, Potential};
-use crate::store::schema::is_reserved;
+use crate::store::schema::is_usable;
 use crate::symmetry::{COORDINATES, Crystal};
 use crate::work::{LandscapeWork, Model, Skipped, StructureWork, SurfaceWork, Work};
 
@@ -104,8 +104,8 @@ fn add_structure(
         return Err(PrepareError::SameName(name, other.source.clone(), file));
     }
     let mut skip = |what: String, why: String| work.skipped.push(Skipped { what, why });
-    if is_reserved(name) {
-        skip(name.clone(), "the result file has this name for itself; give it another name = \"...\"".into());
+    if !is_usable(name) {
+        skip(name.clone(), "the result file cannot hold this name; give it another name = \"...\"".into());
         return Ok(());
     }
     let crystal = match Crystal::new(structure, spec.symprec) {
@@ -132,6 +132,12 @@ fn add_structure(
         }
         let mut surfaces = Vec::new();
         for model in models {
+            let axis_name = |a: &Axis| a.dof.name(&crystal) == model.name;
+            if landscape.axes.iter().any(axis_name) {
+                let why = "an axis has the model's name; give the model another".to_string();
+                skip(format!("{name}/{landscape_name}/{}", model.name), why);
+                continue;
+            }
             let elements = crystal.orbits.iter().map(|o| o.element);
             match model.potential.check_elements(elements) {
                 Ok(()) => surfaces.push(SurfaceWork::new(

@@ -72,7 +72,14 @@ pub(super) struct AxisFile {
 #[serde(untagged)]
 pub(super) enum OrbitFile {
     Name(String),
-    Of { element: String, letter: Option<char> },
+    Of(OrbitOf),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrbitOf {
+    pub(super) element: String,
+    pub(super) letter: Option<char>,
 }
 
 #[derive(Deserialize, Default)]

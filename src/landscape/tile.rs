@@ -1,9 +1,11 @@
 //! Tiles: blocks of a grid, the unit of work that is computed, stored and resumed as one.
 
+use std::collections::BTreeMap;
+
 use super::{Grid, Irreducible, Point};
 
-/// Points of a tile come in patches of this many nodes, near to square: points evaluated together then share what
-/// belongs to a value of either axis.
+/// Points of a tile come in patches of at most this many nodes, near to square: points evaluated together then share
+/// what belongs to a value of either axis.
 const PATCH: usize = 16;
 
 /// The irreducible points within one block of the grid.
@@ -22,17 +24,19 @@ pub fn tiles(grid: &Grid, irreducible: &Irreducible, points_per_tile: usize) -> 
     }
     let (edge, patch_edge) = (edge(points_per_tile, axes), edge(PATCH, axes));
     let blocks: Vec<usize> = grid.shape().iter().map(|n| n.div_ceil(edge)).collect();
-    let mut tiles = vec![Tile { points: Vec::new() }; blocks.iter().product()];
+    let mut tiles: BTreeMap<usize, Vec<Point>> = BTreeMap::new();
     for point in &irreducible.points {
         let block = (0..axes).fold(0, |index, a| index * blocks[a] + grid.coordinate(*point, a) / edge);
-        tiles[block].points.push(*point);
+        tiles.entry(block).or_default().push(*point);
     }
-    tiles.retain(|t| !t.points.is_empty());
     let patch = |point: &Point| -> Vec<usize> {
         (0..axes).map(|a| grid.coordinate(*point, a) / patch_edge).collect()
     };
-    tiles.iter_mut().for_each(|t| t.points.sort_by_cached_key(|p| (patch(p), *p)));
-    tiles
+    let in_patches = |mut points: Vec<Point>| {
+        points.sort_by_cached_key(|p| (patch(p), *p));
+        Tile { points }
+    };
+    tiles.into_values().map(in_patches).collect()
 }
 
 /// Edge of the largest cube with at most so many nodes.

@@ -1,5 +1,6 @@
 //! Writes a whole file, every dataset allocated and filled.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use hdf5::plist::dataset_create::{AllocTime, FillTime, Layout};
@@ -9,7 +10,7 @@ use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
 
 use super::identity::{self, Identity};
 use super::schema::{self, Quantity};
-use super::trouble::{check_folder, explain_creation, is_locked};
+use super::trouble::{explain_creation, make_partial};
 use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
 use crate::symmetry::{COORDINATES, Protostructure};
@@ -28,23 +29,33 @@ pub(super) fn unbuffered(access: &mut FileAccessBuilder) -> &mut FileAccessBuild
     access.sieve_buf_size(0)
 }
 
-/// Creates the file under another name and moves it into place when it is complete.
-pub(super) fn create(path: &Path, header: &Header, work: &Work) -> Result<(), StoreError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = std::path::PathBuf::from(partial);
-    check_folder(path, &partial)?;
-    if let Err(error) = write(&partial, header, work) {
-        let reason = explain_creation(path, &partial, &error);
-        // What another run is making is not ours to remove. Best effort: the message about the cause matters more than
-        // one about the leftover.
-        if !is_locked(&error) {
-            let _ = std::fs::remove_file(&partial);
-        }
-        return Err(reason);
+/// Creates the file under a name of its own and puts it into place when it is complete. Without `replace`, a file that
+/// another run has put there in the meantime stays; the answer says whether ours is in place.
+pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -> Result<bool, StoreError> {
+    let partial = make_partial(path)?;
+    let placed = match write(&partial, header, work) {
+        Ok(()) => place(&partial, path, replace)
+            .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})"))),
+        Err(error) => Err(explain_creation(path, &partial, &error)),
+    };
+    if !matches!(placed, Ok(true)) {
+        // Best effort: the message about the cause matters more than one about the leftover.
+        let _ = std::fs::remove_file(&partial);
     }
-    std::fs::rename(&partial, path)
-        .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})")))
+    placed
+}
+
+/// Moves a complete file to its name, at once or not at all.
+fn place(partial: &Path, path: &Path, replace: bool) -> std::io::Result<bool> {
+    if replace {
+        return std::fs::rename(partial, path).map(|()| true);
+    }
+    match std::fs::hard_link(partial, path) {
+        Ok(()) => std::fs::remove_file(partial).map(|()| true),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+        // A file system without hard links.
+        Err(_) => std::fs::rename(partial, path).map(|()| true),
+    }
 }
 
 fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {

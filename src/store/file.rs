@@ -42,15 +42,17 @@ impl ResultFile {
         restart: bool,
     ) -> Result<ResultFile, StoreError> {
         hdf5::silence_errors(true);
+        let path = &resolved(path);
         let exists = path.exists();
         if exists {
             check_ours(path)?;
         }
-        let create_anew = !exists || restart;
+        let mut create_anew = !exists || restart;
         if create_anew {
             let history = format!("{} s2dpes run", run.started);
             let source = format!("s2dpes {}", run.version);
-            create(path, &Header { campaign, source: &source, history: &history, run: &run }, work)?;
+            let header = Header { campaign, source: &source, history: &history, run: &run };
+            create_anew = create(path, &header, work, exists)?;
         }
         let fail = |e: hdf5::Error| explain(path, &e);
         let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;
@@ -163,4 +165,16 @@ fn check_ours(path: &Path) -> Result<(), StoreError> {
         path,
         "it exists and is no readable result of s2dpes; give another output or remove it",
     ))
+}
+
+/// Where a path leads: results go to the file that a link names, not into the link's place.
+fn resolved(path: &Path) -> PathBuf {
+    // As many links as Linux follows.
+    const LINKS: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().map_or(target.clone(), |folder| folder.join(&target));
+    }
+    path
 }

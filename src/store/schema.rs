@@ -54,7 +54,7 @@ pub const ORBIT_MULTIPLICITY: Quantity =
 /// `[orbit][component]` of each structure.
 pub const ORBIT_COORDINATES: Quantity =
     quantity("orbit_coordinates", "1", "x, y, z of each orbit, 0 where symmetry fixes them");
-/// `[orbit][orbit]` of each structure.
+/// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
 /// Scalar at the top.
@@ -92,8 +92,8 @@ pub const ORDER: &str = "order";
 pub const REFERENCES: &str = "A. S. Parackal, R. Armiento, F. Trybel: Symmetry-restricted energy landscapes as a \
                               benchmark for machine learned interatomic potentials, arXiv:2602.02237";
 
-/// Names that the file uses itself, so that no structure, landscape or model can have them.
-pub fn is_reserved(name: &str) -> bool {
+/// Whether a structure, landscape or model can have a name: one that HDF5 takes and that the file does not use itself.
+pub fn is_usable(name: &str) -> bool {
     let quantities = [
         ENERGY,
         REFERENCE_ENERGY,
@@ -117,5 +117,8 @@ pub fn is_reserved(name: &str) -> bool {
     ];
     let dimensions =
         ["atom", "component", "orbit_a", "orbit_b", "orbit_number", "run", "skip", "tile", "vector"];
-    name == RUNS || dimensions.contains(&name) || quantities.iter().any(|q| q.name == name)
+    let reserved = name == RUNS || dimensions.contains(&name) || quantities.iter().any(|q| q.name == name);
+    let taken =
+        !name.is_empty() && !name.starts_with('.') && !name.contains(|c: char| c == '/' || c.is_control());
+    taken && !reserved
 }

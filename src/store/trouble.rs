@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hdf5::MinorErrorCode;
 
@@ -40,16 +40,23 @@ pub(super) fn check_access(path: &Path, access: Access) -> Result<(), StoreError
     }
 }
 
-/// The reason why a file cannot be made beside `path`, if it is the operating system's.
-pub(super) fn check_folder(path: &Path, partial: &Path) -> Result<(), StoreError> {
+/// Makes an empty file of a new name beside `path`, which nobody else has.
+pub(super) fn make_partial(path: &Path) -> Result<PathBuf, StoreError> {
+    let Some(name) = path.file_name() else {
+        return Err(StoreError::new(path, "the output has no file name; write output = \"NAME.h5\""));
+    };
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         let folder = folder.display();
         let reason = format!("the folder {folder} does not exist; make it, or give another output");
         return Err(StoreError::new(path, reason));
     }
-    match OpenOptions::new().create(true).append(true).open(partial) {
-        Ok(_) => Ok(()),
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let mut partial = name.to_owned();
+    partial.push(format!(".{}-{since}.partial", std::process::id()));
+    let partial = path.with_file_name(partial);
+    match OpenOptions::new().create_new(true).write(true).open(&partial) {
+        Ok(_) => Ok(partial),
         Err(e) if is_full(&e) => Err(full(path, &e.to_string())),
         Err(e) => {
             let reason = format!("it cannot be made ({e}); give another output");
@@ -66,7 +73,7 @@ pub(super) fn explain_creation(path: &Path, partial: &Path, error: &hdf5::Error)
         file.sync_all()
     };
     match append() {
-        Err(e) if !is_locked(error) && is_full(&e) => full(path, &e.to_string()),
+        Err(e) if is_full(&e) => full(path, &e.to_string()),
         _ => explain(path, error),
     }
 }

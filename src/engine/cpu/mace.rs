@@ -2,8 +2,8 @@
 //!
 //! All geometry enters through pair operators, sums over the bonds from one site's atoms into another site: for layer
 //! 0 the sum of weighted harmonics, for later layers matrices that act on the sender's features. An operator depends
-//! only on the axes that move its two sites, so most are computed once a scene, row or column of the grid. What is
-//! left for a point are the operators that all axes change, the application of all of them, two sparse contractions
+//! only on the axes that move its two sites, so most are computed once a scene, or once a row or column of a tile. What
+//! is left for a point are the operators that all axes change, the application of all of them, two sparse contractions
 //! and matrix products over the points of a block:
 //!
 //! ```text
@@ -49,8 +49,7 @@ pub struct MaceEngine<T> {
 /// A scene in terms of the model.
 struct Prepared<T> {
     geometry: Geometry<T>,
-    cost: Cost,
-    /// Operators that no axis changes, if operators are kept.
+    /// Operators that no axis changes, from the first call on that keeps operators.
     frozen: Option<Bundle<T>>,
 }
 
@@ -65,29 +64,40 @@ impl<T: Real> MaceEngine<T> {
         MaceEngine { keep: Some(keep), prepared: None, ..self }
     }
 
-    fn prepare(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<&Prepared<T>, EngineError> {
+    /// Prepares a scene, and finds out what evaluating some of its points in one call takes.
+    fn prepare(
+        &mut self,
+        scene: &Arc<Scene>,
+        points: &[Point],
+    ) -> Result<(&mut Prepared<T>, Cost), EngineError> {
         let prepared = match self.prepared.take() {
             Some((known, prepared)) if Arc::ptr_eq(&known, scene) => prepared,
-            _ => {
-                let mut geometry = Geometry::new(scene, &self.weights)?;
-                let cost = cost::cost(scene, &geometry, &self.weights, points, self.keep);
-                let frozen = cost.keeps.then(|| {
-                    geometry.prepare_kept(scene);
-                    let operators = Operators::new(scene, &geometry, &self.weights);
-                    operators.bundle(0, &scene.axis_values(Point(0)))
-                });
-                Prepared { geometry, cost, frozen }
-            }
+            _ => Prepared { geometry: Geometry::new(scene, &self.weights)?, frozen: None },
         };
-        Ok(&self.prepared.insert((scene.clone(), prepared)).1)
+        let cost = cost::cost(scene, &prepared.geometry, &self.weights, points, self.keep);
+        Ok((&mut self.prepared.insert((scene.clone(), prepared)).1, cost))
+    }
+}
+
+impl<T: Real> Prepared<T> {
+    /// Makes sure of what is kept for the whole scene.
+    fn keep(&mut self, scene: &Scene, weights: &Weights<T>) {
+        if self.frozen.is_none() {
+            self.geometry.prepare_kept(scene);
+            let operators = Operators::new(scene, &self.geometry, weights);
+            self.frozen = Some(operators.bundle(0, &scene.axis_values(Point(0))));
+        }
     }
 }
 
 impl<T: Real> Engine for MaceEngine<T> {
     fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError> {
         let weights = self.weights.clone();
-        let prepared = self.prepare(scene, points)?;
-        let batch = Batch::new(scene, prepared, &weights, points);
+        let (prepared, Cost { keeps, .. }) = self.prepare(scene, points)?;
+        if keeps {
+            prepared.keep(scene, &weights);
+        }
+        let batch = Batch::new(scene, (prepared, keeps), &weights, points);
         let evaluate = |local: &mut Local<T>, block: &[Point]| {
             batch
                 .energies(local, block)
@@ -102,7 +112,7 @@ impl<T: Real> Engine for MaceEngine<T> {
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
-        Ok(self.prepare(scene, points)?.cost.clone())
+        Ok(self.prepare(scene, points)?.1)
     }
 
     fn describe(&self) -> String {
@@ -141,14 +151,19 @@ struct Batch<'a, T> {
 }
 
 impl<'a, T: Real> Batch<'a, T> {
-    fn new(scene: &'a Scene, prepared: &'a Prepared<T>, weights: &'a Weights<T>, points: &[Point]) -> Self {
-        let Prepared { geometry, cost: Cost { keeps, .. }, frozen } = prepared;
+    fn new(
+        scene: &'a Scene,
+        (prepared, keeps): (&'a Prepared<T>, bool),
+        weights: &'a Weights<T>,
+        points: &[Point],
+    ) -> Self {
+        let Prepared { geometry, frozen } = prepared;
         let operators = Operators::within(scene, geometry, weights, points);
         let (order, keepable) = geometry.order(scene);
         let shared = (0..geometry.groups.len())
             .map(|group| {
                 let axes = geometry.groups[group].axes.len();
-                if !*keeps || axes == 0 || !geometry.is_keepable(group, scene) {
+                if !keeps || axes == 0 || !geometry.is_keepable(group, scene) {
                     return HashMap::new();
                 }
                 let mut first_with: HashMap<usize, Point> = HashMap::new();
@@ -160,8 +175,8 @@ impl<'a, T: Real> Batch<'a, T> {
                 first_with.into_par_iter().map(build).collect()
             })
             .collect();
-        let direct = order[if *keeps { keepable } else { 0 }..].to_vec();
-        let frozen = frozen.as_ref();
+        let direct = order[if keeps { keepable } else { 0 }..].to_vec();
+        let frozen = frozen.as_ref().filter(|_| keeps);
         Batch { scene, geometry, weights, operators, frozen, shared, direct }
     }
 
@@ -200,7 +215,7 @@ impl<'a, T: Real> Batch<'a, T> {
     }
 }
 
-/// What a thread needs for itself.
+/// What the blocks of one piece of a thread's work share.
 struct Local<T> {
     /// By point of a block and pair: of pairs whose operators are not kept.
     gathered: Vec<Vec<Gathered<T>>>,

@@ -3,17 +3,21 @@
 //! Loops over channels are written with vectors of whatever width the machine has, found at run time. A fused
 //! multiply-add rounds once on all of them, so that results are the same bits everywhere.
 
+use std::ops::Add;
+
 use pulp::Simd;
 
 /// Arrays over channels are padded with zeros to a multiple of this, which every vector width divides.
 pub const LANES: usize = 16;
 
 /// float32 or float64.
-pub trait Real: Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+pub trait Real:
+    Copy + Add<Output = Self> + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static
+{
     /// `float32` or `float64`, as files and logs say.
     const NAME: &'static str;
-    /// Intervals of a radial table over the cutoff, so that its error stays below this precision's rounding
-    /// (`benches/results/accuracy.md`).
+    /// Intervals of a radial table over the cutoff. In float32 the error is that of rounding, in float64 below 1e-12 of
+    /// the largest value (`benches/results/accuracy.md`).
     const TABLE_INTERVALS: usize;
     /// 1.
     const ONE: Self;

@@ -6,9 +6,10 @@ use super::geometry::{BLOCK, Geometry};
 use super::weights::{HeadReadout, Weights};
 use crate::engine::cpu::Real;
 use crate::engine::{Cost, Scene, Step};
+use crate::equivariant::components;
 use crate::landscape::Point;
 
-/// Kept operators take at most this many bytes, beside which they are computed anew at every point.
+/// Operators are kept if all that may be kept, taken together, has at most this many bytes.
 const KEPT_BYTES: usize = 1 << 30;
 
 /// Multiply-adds that storing or loading one number of a kept operator counts as.
@@ -66,7 +67,7 @@ pub(super) fn cost<T: Real>(
     Cost { steps, keeps, kept_bytes: if keeps { bytes } else { 0.0 } }
 }
 
-/// `0 and 2`.
+/// Axes as they are counted: `1 and 3`.
 fn list(axes: &[usize]) -> String {
     axes.iter().map(|a| (a + 1).to_string()).collect::<Vec<_>>().join(" and ")
 }
@@ -90,7 +91,9 @@ fn group<T: Real>(
         let directions = &geometry.pairs[*pair].directions;
         let rows: usize = directions.iter().map(|d| d.targets.len()).sum();
         let columns = 6 * (directions.len() * (weights.lmax + 1) + paths) * weights.channels;
-        build += mean * (columns + rows * weights.channels) as f64;
+        // Tables, harmonics times couplings, and their products over the channels.
+        let angular = rows * components(weights.lmax);
+        build += mean * (columns + angular + rows * weights.channels) as f64;
         tables += mean * columns as f64;
     }
     let keys: HashSet<usize> = points.iter().map(|p| group.key(scene, *p)).collect();

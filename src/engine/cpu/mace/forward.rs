@@ -8,7 +8,7 @@ use super::contraction::{GROUP, Quad};
 use super::geometry::{BLOCK, Direction, Geometry, Term};
 use super::operator::{Bundle, Gathered, Operators, Scratch, Sink};
 use super::weights::{HeadReadout, Weights};
-use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
+use crate::engine::cpu::real::vectors_per_lane;
 use crate::engine::cpu::{LANES, Real, multiply};
 use crate::potential::mace::silu;
 
@@ -138,7 +138,7 @@ impl<T: Real> Sink<T> for AddMessages<'_, T> {
         let start = (direction.targets[row].start + self.point) * self.channels;
         let out = &mut T::vectors_mut::<S>(&mut self.messages[start..][..self.channels])[k..k + N];
         for i in 0..N {
-            out[i] = T::add(simd, out[i], values[i]);
+            out[i] = <T as Real>::add(simd, out[i], values[i]);
         }
     }
 }
@@ -363,7 +363,9 @@ impl<'a, T: Real> Block<'a, T> {
             for row in self.geometry.features[t].of(0, site) {
                 for point in 0..BLOCK {
                     let target = &mut out[(row * BLOCK + point) * channels..][..channels];
-                    add_scaled(pulp::Scalar::new(), T::ONE, &constants[geometry.element], target);
+                    for (value, constant) in target.iter_mut().zip(&constants[geometry.element]) {
+                        *value = *value + *constant;
+                    }
                 }
             }
         }
@@ -433,7 +435,7 @@ impl<T: Real, S: Simd> Sums<'_, T, S> {
                 }
                 None => {
                     for i in 0..N {
-                        sums[i] = T::add(self.simd, sums[i], operator[i]);
+                        sums[i] = <T as Real>::add(self.simd, sums[i], operator[i]);
                     }
                 }
             }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use nalgebra::{DMatrix, Matrix3};
 
 use super::contraction::SiteContraction;
-use super::weights::Weights;
+use super::weights::{Update, Weights};
 use crate::engine::cpu::{LANES, Real};
 use crate::engine::{EngineError, Scene};
 use crate::equivariant::{Coupling, components, coupling, degree, invariant_basis, rotation};
@@ -31,7 +32,7 @@ pub(super) struct Geometry<T> {
     pub(super) incoming: Vec<Vec<(usize, usize)>>,
     /// Neighbouring sites of one element: the element's place in the weights and the sites.
     pub(super) sites_by_element: Vec<(usize, Range<usize>)>,
-    /// Couplings of later layers' bonds, by (receiver, sender atom).
+    /// Couplings of bonds by (receiver, sender atom), as places among the distinct ones.
     pub(super) couplings: Vec<Vec<usize>>,
     pub(super) distinct_couplings: Vec<BondCoupling>,
     /// Rows of the messages before their linear maps, by later layer.
@@ -99,8 +100,8 @@ pub(super) struct SiteGeometry<T> {
     pub(super) share: f64,
     /// Invariant components of each degree: `(2l + 1) x n`, orthonormal columns.
     pub(super) bases: Vec<DMatrix<f64>>,
-    /// Symmetric contractions by layer and output degree.
-    pub(super) contractions: Vec<Vec<SiteContraction<T>>>,
+    /// Symmetric contractions by layer and output degree; sites of equal element and bases share them.
+    pub(super) contractions: Arc<Vec<Vec<SiteContraction<T>>>>,
 }
 
 /// Rows of an array `[degree][site][component][point][channel]`.
@@ -247,8 +248,10 @@ impl BondCoupling {
 
 impl<T: Real> Geometry<T> {
     pub(super) fn new(scene: &Scene, weights: &Weights<T>) -> Result<Geometry<T>, EngineError> {
-        let sites: Vec<SiteGeometry<T>> =
-            scene.sites.iter().map(|s| site_geometry(scene, s, weights)).collect::<Result<_, _>>()?;
+        let mut sites: Vec<SiteGeometry<T>> = Vec::new();
+        for site in &scene.sites {
+            sites.push(site_geometry(scene, site, weights, &sites)?);
+        }
         let counts = |l: usize, site: usize| sites[site].bases[l].ncols();
         let all: Vec<usize> = (0..=weights.lmax).collect();
         let messages = Rows::new(&all, counts, sites.len());
@@ -400,15 +403,21 @@ fn site_geometry<T: Real>(
     scene: &Scene,
     site: &crate::engine::Site,
     weights: &Weights<T>,
+    earlier: &[SiteGeometry<T>],
 ) -> Result<SiteGeometry<T>, EngineError> {
     let element = weights.element_index(site.element).ok_or(EngineError::Element(site.element))?;
     let bases: Vec<DMatrix<f64>> = (0..=weights.lmax).map(|l| invariant_basis(l, &site.stabiliser)).collect();
-    let contractions = (weights.layers.iter())
-        .map(|layer| {
-            let contractions = layer.contractions.iter();
-            contractions.map(|c| SiteContraction::new(c, &bases, element, weights.channels)).collect()
-        })
-        .collect();
+    let same = earlier.iter().find(|s| s.element == element && s.bases == bases);
+    let contractions = same.map_or_else(
+        || {
+            let of_layer = |layer: &Update<T>| {
+                let contractions = layer.contractions.iter();
+                contractions.map(|c| SiteContraction::new(c, &bases, element, weights.channels)).collect()
+            };
+            Arc::new(weights.layers.iter().map(of_layer).collect())
+        },
+        |s| s.contractions.clone(),
+    );
     let share = site.multiplicity as f64 / scene.atom_count as f64;
     Ok(SiteGeometry { element, share, bases, contractions })
 }

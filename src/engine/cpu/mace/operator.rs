@@ -299,7 +299,11 @@ impl<'a, T: Real> Operators<'a, T> {
                 self.strips(rows, (directions, 0), (scratch, sink));
                 continue;
             }
-            // Functions of layer 0 depend on the order of the elements.
+            // Functions of layer 0 depend on the order of the elements, if they differ.
+            if a == b {
+                self.strips(rows, (directions, 0), (scratch, sink));
+                continue;
+            }
             for (d, direction) in directions.iter().enumerate() {
                 let [a, b] = [direction.receiver, direction.sender].map(|s| self.geometry.sites[s].element);
                 rows.table = &self.weights.first[a][b];
