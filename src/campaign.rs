@@ -193,7 +193,10 @@ impl<'a, 'r> Runner<'a, 'r> {
             Ok(()) => {}
             Err(Unfinished::Store(error)) => return Err(error.into()),
             Err(Unfinished::Surface(why)) => {
-                self.file.fail_tiles(self.work, id, &open)?;
+                // Tiles that were stored before it failed stay.
+                let states = self.file.progress(self.work, id)?.tile_states;
+                let left: Vec<usize> = open.into_iter().filter(|t| states[*t] != TILE_DONE).collect();
+                self.file.fail_tiles(self.work, id, &left)?;
                 self.outcome.skipped.push(Skipped { what: self.work.path(id), why });
             }
         }

@@ -9,7 +9,7 @@ if ! command -v cargo >/dev/null 2>&1; then
     exit 1
 fi
 # On a cluster a module gives HDF5; HDF5_DIR says where.
-if command -v cc >/dev/null 2>&1 && { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists hdf5 2>/dev/null; }; then
+if command -v cc >/dev/null 2>&1 && { [ -n "${HDF5_DIR:-}" ] || pkg-config --exists 'hdf5 >= 1.10.8' 2>/dev/null; }; then
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -1,8 +1,9 @@
 //! `s2dpes plot`: draws the landscapes of a result file.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use s2dpes::plot::{self, ColourMap, Panel, RelativeTo, Style, Width};
+use s2dpes::plot::{self, ColourMap, Panel, PlotError, RelativeTo, Style, Width};
 use s2dpes::store::{LandscapeResult, Results};
 
 use super::{Ending, Failure};
@@ -76,7 +77,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         let default = [default_output(&arguments.results, structure, name)];
         let outputs = if arguments.output.is_empty() { &default[..] } else { &arguments.output };
         for output in outputs {
-            plot::write(&picture, output).map_err(Failure::input)?;
+            plot::write(&picture, output).map_err(|error| match error {
+                // Half a picture is none.
+                PlotError::Write { ref source, .. } if is_of_the_machine(source.kind()) => {
+                    let _ = std::fs::remove_file(output);
+                    Failure::other(error)
+                }
+                _ => Failure::input(error),
+            })?;
             log::info!("{}", output.display());
             drawn += 1;
         }
@@ -86,6 +94,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     } else {
         Ok(Ending::Complete)
     }
+}
+
+/// Whether writing failed for want of room, which another command line would not help.
+fn is_of_the_machine(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// The landscapes that are asked for.
