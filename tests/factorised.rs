@@ -105,6 +105,29 @@ fn kept_operators_give_the_bits_of_direct_ones() {
 }
 
 #[test]
+fn what_is_kept_is_decided_for_every_call() {
+    let potential = potential("mp0-L1");
+    let crystal = common::structure("golden/perovskite-CaTiO3-Pnma.extxyz");
+    let crystal = Arc::new(Crystal::new(&with_elements(&crystal, &potential), 0.01).unwrap());
+    let free = Dof::all(&crystal).into_iter().take(2);
+    let axes = free.map(|dof| Axis { dof, range: [0.0, 1.0], points: 20 });
+    let landscape = Landscape::new(crystal.clone(), axes.collect(), Thresholds::default()).unwrap();
+    let scene = Arc::new(Scene::new(Arc::new(landscape), &potential).unwrap());
+    let points: Vec<Point> = scene.landscape.grid.points().collect();
+    let mut engine = engine::<f32>(&potential, &scene);
+    assert!(engine.evaluate(&scene, &[]).unwrap().is_empty());
+    let few = bits(&engine.evaluate(&scene, &points[..3]).unwrap());
+    let cost = engine.cost(&scene, &points).unwrap();
+    assert!(cost.keeps && cost.kept_bytes > 0.0);
+    let all = bits(&engine.evaluate(&scene, &points).unwrap());
+    assert_eq!(few, all[..3]);
+    // Nothing serves two points where there is one.
+    let single = Arc::new(Landscape::single_point(crystal, Thresholds::default()));
+    let scene = Arc::new(Scene::new(single, &potential).unwrap());
+    assert!(!engine.cost(&scene, &[Point(0)]).unwrap().keeps);
+}
+
+#[test]
 fn points_of_a_grid_are_single_crystals() {
     let count = for_random_landscapes(7, |landscape, potential| {
         let scene = Arc::new(Scene::new(landscape.clone(), potential).unwrap());
