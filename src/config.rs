@@ -18,7 +18,7 @@ use crate::work::Precision;
 use complaint::Source;
 use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, OrbitOf, StructureFile};
 
-/// Smallest structures first differ from this in practice: positions of files have 3 to 5 digits.
+/// Positions in files have 3 to 5 digits: what differs by less than this, in Angstrom, is meant to be equal.
 pub const DEFAULT_SYMPREC: f64 = 0.01;
 /// Nodes of a tile's block, 32 x 32.
 const DEFAULT_TILE: usize = 1024;
@@ -36,7 +36,7 @@ pub struct Campaign {
     pub points_per_tile: usize,
     /// Models in order.
     pub models: Vec<ModelSpec>,
-    /// Structures in order, globs not yet expanded to names.
+    /// Structures in order, patterns expanded to files.
     pub structures: Vec<StructureSpec>,
     /// Smallest physical distances.
     pub thresholds: Thresholds,

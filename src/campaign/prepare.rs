@@ -132,21 +132,9 @@ fn add_structure(
         }
         let mut surfaces = Vec::new();
         for model in models {
-            let axis_name = |a: &Axis| a.dof.name(&crystal) == model.name;
-            if landscape.axes.iter().any(axis_name) {
-                let why = "an axis has the model's name; give the model another".to_string();
-                skip(format!("{name}/{landscape_name}/{}", model.name), why);
-                continue;
-            }
-            let elements = crystal.orbits.iter().map(|o| o.element);
-            match model.potential.check_elements(elements) {
-                Ok(()) => surfaces.push(SurfaceWork::new(
-                    &landscape,
-                    model.clone(),
-                    campaign.equivalence,
-                    campaign.points_per_tile,
-                )),
-                Err(error) => skip(format!("{name}/{landscape_name}/{}", model.name), error.to_string()),
+            match surface(&landscape, model, campaign) {
+                Ok(surface) => surfaces.push(surface),
+                Err(why) => skip(format!("{name}/{landscape_name}/{}", model.name), why),
             }
         }
         if !surfaces.is_empty() {
@@ -157,6 +145,16 @@ fn add_structure(
         work.structures.push(StructureWork { crystal, source: file.display().to_string(), landscapes });
     }
     Ok(())
+}
+
+fn surface(landscape: &Landscape, model: &Arc<Model>, campaign: &Campaign) -> Result<SurfaceWork, String> {
+    let crystal = &landscape.crystal;
+    if landscape.axes.iter().any(|a| a.dof.name(crystal) == model.name) {
+        return Err("an axis has the model's name; give the model another".to_string());
+    }
+    let elements = crystal.orbits.iter().map(|o| o.element);
+    model.potential.check_elements(elements).map_err(|e| e.to_string())?;
+    Ok(SurfaceWork::new(landscape, model.clone(), campaign.equivalence, campaign.points_per_tile))
 }
 
 fn landscape(crystal: &Arc<Crystal>, spec: &LandscapeSpec, campaign: &Campaign) -> Result<Landscape, String> {

@@ -24,9 +24,10 @@ pub(crate) struct Arguments {
     cost: bool,
 }
 
-/// Energy, two distances, status and irreducible index of a node.
+/// Energy, status and irreducible index of a node, for each model.
 const BYTES_PER_NODE: usize = 8 + 1 + 4;
-const BYTES_PER_LANDSCAPE_NODE: usize = 16;
+/// Two distances of a node.
+const BYTES_PER_LANDSCAPE_NODE: usize = 8 + 8;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
