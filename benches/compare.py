@@ -28,6 +28,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True                                      # no cache folder beside the scripts
+import binary
 from peers import cpu_name
 
 BENCHES = Path(__file__).resolve().parent
@@ -167,17 +168,13 @@ def main():
     parser.add_argument("--symmetrix", help="the same model as symmetrix-xl's JSON")
     parser.add_argument("--symmetrix-python", default=sys.executable)
     parser.add_argument("--mace-python", default=sys.executable)
-    parser.add_argument("--point", type=Path, help="binary of the bench `point`")
+    binary.add_option(parser)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repetitions", type=int, default=5, help="of a round")
     parser.add_argument("--nodes", type=int, default=120, help="along each axis of the landscapes")
     options = parser.parse_args()
-    if options.point is None:
-        built = [path for path in (ROOT / "target/release/deps").glob("point-*") if not path.suffix]
-        if not built:
-            parser.error("no binary of the bench `point`: cargo bench --bench point --no-run")
-        options.point = max(built, key=lambda path: path.stat().st_mtime)
+    options.point = binary.point(options, parser)
     rows, answers = measure(options)
     check_energies(answers)
     text = report(options, rows)

@@ -11,9 +11,13 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True                                      # no cache folder beside the scripts
+import binary
+from binary import ROOT
+
 VARIANTS = [
     ("every atom, every bond", ["--no-symmetry", "--direct", "--full"]),
     ("one atom of each orbit", ["--no-site-symmetry", "--direct", "--full"]),
@@ -23,23 +27,19 @@ VARIANTS = [
 ]
 
 
-def newest_point():
-    return max((p for p in (ROOT / "target/release/deps").glob("point-*") if not p.suffix), key=lambda p: p.stat().st_mtime)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--structure", default=str(ROOT / "configs/structures/W2N3_chgnet.extxyz"))
     parser.add_argument("--axes", default="W1.x,N1.z")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--point", default=None)
+    binary.add_option(parser)
     options = parser.parse_args()
-    binary = options.point or newest_point()
+    point = binary.point(options, parser)
     runs = {name: [] for name, _ in VARIANTS}
     for _ in range(options.rounds):
         for name, switches in VARIANTS:
-            command = [str(binary), "--model", options.model, "--structure", options.structure, "--axes", options.axes, *switches,
+            command = [str(point), "--model", options.model, "--structure", options.structure, "--axes", options.axes, *switches,
                        "--points", "96", "--tiles", "1", "--repetitions", "2"]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             runs[name].append(json.loads(output.strip().splitlines()[-1]))

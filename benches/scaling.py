@@ -19,6 +19,9 @@ from pathlib import Path
 
 import matplotlib
 
+sys.dont_write_bytecode = True                                      # no cache folder beside the scripts
+import binary
+
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
@@ -78,17 +81,13 @@ def draw(rows, path):
 def main():
     parser = argparse.ArgumentParser(description="cost against work: atoms, nodes, degree of the features")
     parser.add_argument("--models", type=Path, required=True, help="folder of mp0-small.model, mp0-medium.model, mp0-L2.model")
-    parser.add_argument("--point", type=Path, help="binary of the bench `point`")
+    binary.add_option(parser)
     parser.add_argument("--large", action="store_true", help="grids of 1000 x 1000 and 2000 x 2000 nodes, too")
     parser.add_argument("--tiles", type=int, default=2, help="tiles that are timed; 0: all")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--output", type=Path, default=BENCHES / "results/scaling.svg", help="the CSV goes beside it")
     options = parser.parse_args()
-    if options.point is None:
-        built = [path for path in (ROOT / "target/release/deps").glob("point-*") if not path.suffix]
-        if not built:
-            parser.error("no binary of the bench `point`: cargo bench --bench point --no-run")
-        options.point = max(built, key=lambda path: path.stat().st_mtime)
+    options.point = binary.point(options, parser)
     rows = [case(options, "atoms", degree, *structure, SAME_GRID) for structure in STRUCTURES for degree in MODELS]
     rows += [case(options, "nodes", degree, *LANDSCAPE, points) for points in GRIDS + LARGE * options.large for degree in MODELS]
     options.output.parent.mkdir(parents=True, exist_ok=True)

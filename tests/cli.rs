@@ -4,6 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use common::{Random, data, write_model};
@@ -36,6 +37,14 @@ fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     message
 }
 
+/// The shared campaign with more points.
+static CAMPAIGN: LazyLock<String> = LazyLock::new(|| {
+    let campaign =
+        common::CAMPAIGN.replace("points = 10", "points = 20").replace("points = 12", "points = 20");
+    assert_eq!(campaign.matches("points = 20").count(), 2);
+    campaign
+});
+
 /// A folder with models and structures, and the campaign of the tests.
 fn setting() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -43,23 +52,9 @@ fn setting() -> TempDir {
     for file in ["perovskite-CaTiO3-Pnma.extxyz", "rutile-TiO2.extxyz", "fcc-Al-primitive.extxyz"] {
         std::fs::copy(data(&format!("golden/{file}")), folder.path().join(file)).unwrap();
     }
-    std::fs::write(folder.path().join("campaign.toml"), CAMPAIGN).unwrap();
+    std::fs::write(folder.path().join("campaign.toml"), &*CAMPAIGN).unwrap();
     folder
 }
-
-const CAMPAIGN: &str = r#"
-[campaign]
-output = "result.h5"
-tile_points = 16
-[[model]]
-name = "tiny"
-file = "mp0-L1.model"
-[[structure]]
-file = "perovskite-CaTiO3-Pnma.extxyz"
-name = "CaTiO3"
-[[structure.landscape]]
-axes = [ { dof = "Ca1.x", points = 20 }, { dof = "Ca1.z", points = 20 } ]
-"#;
 
 #[test]
 fn inspect_shows_the_symmetry_and_a_snippet_that_runs() {
@@ -298,7 +293,7 @@ fn bad_campaigns_end_with_code_2_and_leave_nothing_behind() {
         ("[campaign]", "[campaign", "TOML parse error"),
     ] {
         let campaign = CAMPAIGN.replacen(from, to, 1);
-        assert_ne!(campaign, CAMPAIGN, "{from}");
+        assert_ne!(campaign, *CAMPAIGN, "{from}");
         std::fs::write(folder.path().join("campaign.toml"), campaign).unwrap();
         let message = fail(folder.path(), &["run", "campaign.toml"], 2);
         assert!(message.contains(reason), "{to}: {message}");
@@ -337,7 +332,7 @@ fn a_campaign_with_one_bad_structure_ends_with_code_3_and_names_it() {
     let folder = setting();
     std::fs::write(folder.path().join("half.cif"), HALF_OCCUPIED).unwrap();
     let more = "[[structure]]\nfile = \"half.cif\"\n[[structure.landscape]]\norbit = \"O\"\npoints = 4\n";
-    std::fs::write(folder.path().join("campaign.toml"), format!("{CAMPAIGN}{more}")).unwrap();
+    std::fs::write(folder.path().join("campaign.toml"), format!("{}{more}", *CAMPAIGN)).unwrap();
     let output = s2dpes(folder.path(), &["run", "campaign.toml"]);
     assert_eq!(output.status.code(), Some(3));
     let log = text(&output.stderr);

@@ -118,3 +118,18 @@ pub fn write_model(folder: &Path, name: &str) -> PathBuf {
     std::fs::write(&path, model_bytes(name)).unwrap();
     path
 }
+
+/// A campaign over one landscape, whose files are beside it.
+pub const CAMPAIGN: &str = r#"
+[campaign]
+output = "result.h5"
+tile_points = 16
+[[model]]
+name = "tiny"
+file = "mp0-L1.model"
+[[structure]]
+file = "perovskite-CaTiO3-Pnma.extxyz"
+name = "CaTiO3"
+[[structure.landscape]]
+axes = [ { dof = "Ca1.x", points = 10 }, { dof = "Ca1.z", points = 12 } ]
+"#;

@@ -119,39 +119,16 @@ impl<T: Real> WithSimd for Loop<'_, '_, T> {
     }
 }
 
-/// Adds the rows of layer 0 to the messages of a point.
-struct AddMessages<'a, T> {
-    messages: &'a mut [T],
+/// Adds operator rows to the messages of a point, as [`super::geometry::Target`] says.
+struct Add<'a, T> {
+    /// Features, which layer 0 does without.
+    up: Option<&'a [T]>,
+    sums: &'a mut [T],
     channels: usize,
     point: usize,
 }
 
-impl<T: Real> Sink<T> for AddMessages<'_, T> {
-    #[inline(always)]
-    fn take<S: Simd, const N: usize>(
-        &mut self,
-        simd: S,
-        direction: &Direction,
-        (row, k): (usize, usize),
-        values: [T::Vector<S>; N],
-    ) {
-        let start = (direction.targets[row].start + self.point) * self.channels;
-        let out = &mut T::vectors_mut::<S>(&mut self.messages[start..][..self.channels])[k..k + N];
-        for i in 0..N {
-            out[i] = <T as Real>::add(simd, out[i], values[i]);
-        }
-    }
-}
-
-/// Applies the rows of a later layer to the senders' features of a point.
-struct Apply<'a, T> {
-    up: &'a [T],
-    paths: &'a mut [T],
-    channels: usize,
-    point: usize,
-}
-
-impl<T: Real> Sink<T> for Apply<'_, T> {
+impl<T: Real> Sink<T> for Add<'_, T> {
     #[inline(always)]
     fn take<S: Simd, const N: usize>(
         &mut self,
@@ -161,12 +138,21 @@ impl<T: Real> Sink<T> for Apply<'_, T> {
         values: [T::Vector<S>; N],
     ) {
         let target = &direction.targets[row];
-        let feature = (target.feature + self.point) * self.channels;
         let start = (target.start + target.stride * self.point) * self.channels;
-        let feature = &T::vectors::<S>(&self.up[feature..][..self.channels])[k..k + N];
-        let out = &mut T::vectors_mut::<S>(&mut self.paths[start..][..self.channels])[k..k + N];
-        for i in 0..N {
-            out[i] = T::multiply_add(simd, values[i], feature[i], out[i]);
+        let out = &mut T::vectors_mut::<S>(&mut self.sums[start..][..self.channels])[k..k + N];
+        match self.up {
+            Some(up) => {
+                let feature = &up[(target.feature + self.point) * self.channels..][..self.channels];
+                let feature = &T::vectors::<S>(feature)[k..k + N];
+                for i in 0..N {
+                    out[i] = T::multiply_add(simd, values[i], feature[i], out[i]);
+                }
+            }
+            None => {
+                for i in 0..N {
+                    out[i] = <T as Real>::add(simd, out[i], values[i]);
+                }
+            }
         }
     }
 }
@@ -214,27 +200,23 @@ impl<'a, T: Real> Block<'a, T> {
     fn messages<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, scratch: &mut Scratch<T>, t: usize) {
         let channels = self.weights.channels;
         let Workspace { messages, paths, up, .. } = workspace;
-        let sums = if t == 0 { &mut *messages } else { &mut *paths };
+        let (up, sums) = if t == 0 { (None, messages) } else { (Some(&up[..]), paths) };
         match self.directions.is_empty() {
             true => sums.fill(T::ZERO),
             false => self.apply_kept(simd, t, up, sums),
         }
         for (point, pair) in (0..self.points()).flat_map(|p| self.direct.iter().map(move |k| (p, *k))) {
+            let mut sink = Add { up, sums, channels, point };
             let gathered = &self.gathered[point][pair];
-            if t == 0 {
-                let mut sink = AddMessages { messages, channels, point };
-                self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
-            } else {
-                let mut sink = Apply { up, paths, channels, point };
-                self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
-            }
+            self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
         }
     }
 
     /// Messages of a layer from the operators that are kept.
     #[inline(always)]
-    fn apply_kept<S: Simd>(&self, simd: S, t: usize, up: &[T], out: &mut [T]) {
-        let (up, out, width) = (T::vectors::<S>(up), T::vectors_mut::<S>(out), self.vectors::<S>());
+    fn apply_kept<S: Simd>(&self, simd: S, t: usize, up: Option<&[T]>, out: &mut [T]) {
+        let (out, width) = (T::vectors_mut::<S>(out), self.vectors::<S>());
+        let up = up.map(|up| T::vectors::<S>(up));
         let operator =
             |(bundles, (group, direction)): (&Vec<Option<&'a Bundle<T>>>, &(usize, &Direction))| {
                 let values = bundles[*group].map_or(&[][..], |bundle| &bundle.values[direction.first..]);
@@ -247,7 +229,6 @@ impl<'a, T: Real> Block<'a, T> {
         for output in &application.outputs {
             let terms = &application.terms[output.terms.clone()];
             for (point, operators) in operators.chunks_exact(self.directions.len()).enumerate() {
-                let up = (t > 0).then_some(up);
                 let sums = Sums::<T, S> { simd, terms, operators, up, point, width };
                 let out = &mut out[(output.start + output.stride * point) * width..][..width];
                 let mut k = 0;

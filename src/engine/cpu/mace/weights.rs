@@ -226,7 +226,7 @@ impl Fold<'_> {
             Skip::Residual(maps) if t > 0 => {
                 let outputs = &self.model.layers[t - 1].outputs;
                 for (l, of) in maps {
-                    let k = outputs.iter().position(|o| o == l).unwrap_or(0);
+                    let Some(k) = outputs.iter().position(|o| o == l) else { continue };
                     let matrix = |(_, e): &(Element, usize)| self.square(&self.after_product(t, k, &of[*e]));
                     skip.push((*l, self.elements.iter().map(matrix).collect()));
                 }
