@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use s2dpes::campaign::engine_for;
 use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Element, read_structure};
 use s2dpes::engine::cpu::mace::MaceEngine;
@@ -111,7 +110,7 @@ fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Box<dyn Engine
     elements.dedup();
     let Family::Mace(mace) = &model.potential.family;
     match (arguments.direct, model.precision) {
-        (false, _) => engine_for(model, &elements),
+        (false, _) => model.engine(&elements),
         (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),
         (true, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false)),
     }

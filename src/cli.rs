@@ -7,12 +7,16 @@ mod plan;
 mod plot;
 mod progress;
 mod run;
+mod status;
 mod table;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use s2dpes::cluster::Launch;
+use s2dpes::config::parse_precision;
+use s2dpes::work::Precision;
 
 /// Maps symmetry-restricted potential energy surfaces of crystals.
 ///
@@ -32,6 +36,7 @@ enum Command {
     Eval(eval::Arguments),
     Plan(plan::Arguments),
     Run(run::Arguments),
+    Status(status::Arguments),
     Plot(plot::Arguments),
     Model(model::Arguments),
     /// Print a completion script for a shell.
@@ -50,6 +55,8 @@ pub(crate) enum Ending {
     Complete,
     /// Done, but some structures failed.
     Partial,
+    /// Stopped in good order; the same command goes on.
+    Stopped,
 }
 
 /// How a command failed.
@@ -59,6 +66,8 @@ pub(crate) enum Failure {
     Input(String),
     /// The program or the machine could not go on: exit code 1.
     Other(String),
+    /// Ranks have lost one another: exit code 1.
+    Ranks(String),
     /// Nobody reads the output any more, as after `| head`: no failure at all.
     ClosedPipe,
 }
@@ -86,13 +95,20 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    start_log();
+    let rank = Launch::of_environment().rank;
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Once is enough.
+        Err(_) if rank > 0 => return ExitCode::from(BAD_INPUT),
+        Err(error) => error.exit(),
+    };
+    start_log(rank);
     let ending = match &arguments.command {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
         Command::Plot(arguments) => plot::run(arguments),
         Command::Model(arguments) => model::run(arguments),
         Command::Completions { shell } => {
@@ -101,25 +117,42 @@ pub(crate) fn main() -> ExitCode {
             std::io::stdout().write_all(&script).map(|()| Ending::Complete).map_err(Failure::from)
         }
     };
-    exit_code(ending)
+    exit_code(ending, rank)
 }
 
-fn exit_code(ending: Result<Ending, Failure>) -> ExitCode {
+/// Exit code of what the user can mend.
+const BAD_INPUT: u8 = 2;
+
+fn exit_code(ending: Result<Ending, Failure>, rank: usize) -> ExitCode {
     let (code, message) = match ending {
         Ok(Ending::Complete) | Err(Failure::ClosedPipe) => return ExitCode::SUCCESS,
         Ok(Ending::Partial) => return ExitCode::from(3),
-        Err(Failure::Input(message)) => (2, message),
-        Err(Failure::Other(message)) => (1, message),
+        Ok(Ending::Stopped) => return ExitCode::from(75),
+        // All ranks say the same.
+        Err(Failure::Input(_)) if rank > 0 => return ExitCode::from(BAD_INPUT),
+        Err(Failure::Input(message)) => (BAD_INPUT, message),
+        Err(Failure::Other(message) | Failure::Ranks(message)) => (1, message),
     };
     // If standard error is closed too, the exit code still tells.
     let _ = writeln!(std::io::stderr(), "error: {message}");
     ExitCode::from(code)
 }
 
-/// Talk goes to standard error; `S2DPES_LOG` sets its level.
-fn start_log() {
-    let environment = env_logger::Env::new().filter_or("S2DPES_LOG", "s2dpes=info,warn");
-    env_logger::Builder::from_env(environment).format_target(false).format_timestamp_secs().init();
+/// Talk goes to standard error; `S2DPES_LOG` sets its level. Other ranks than 0 say who they are.
+fn start_log(rank: usize) {
+    let level = if rank == 0 { "s2dpes=info,warn" } else { "warn" };
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::new().filter_or("S2DPES_LOG", level));
+    if rank > 0 {
+        builder.format(move |out, record| {
+            writeln!(out, "[{} {} rank {rank}] {}", out.timestamp_seconds(), record.level(), record.args())
+        });
+    }
+    builder.format_target(false).format_timestamp_secs().init();
+}
+
+/// A precision as users write it.
+pub(crate) fn precision(text: &str) -> Result<Precision, String> {
+    parse_precision(text).ok_or_else(|| "write f32 or f64".to_string())
 }
 
 /// Version and commit, as `--version` and result files say.

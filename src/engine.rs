@@ -11,10 +11,12 @@ pub use bond::{Bond, Pair, Shell};
 pub use scene::{Scene, SceneError};
 pub use site::Site;
 
+use serde::{Deserialize, Serialize};
+
 use crate::landscape::Point;
 
 /// What became of a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Status {
     /// Not computed yet.
@@ -41,7 +43,7 @@ impl Status {
 }
 
 /// Result of one point.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PointResult {
     /// Potential energy in eV per atom; NaN unless the status is [`Status::Done`].
     pub energy: f64,

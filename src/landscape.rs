@@ -20,10 +20,13 @@ pub use plane_map::{GridMap, Relation};
 pub use radii::{DEFAULT_SCALE, RadiiError, Thresholds};
 pub use tile::{Tile, tiles};
 
+use serde::{Deserialize, Serialize};
+
+use crate::crystal::Element;
 use crate::symmetry::{Crystal, NormalizerError};
 
 /// A crystal and the axes along which it is varied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Landscape {
     /// The crystal; its coordinates are those of the reference point.
     pub crystal: Arc<Crystal>,
@@ -53,6 +56,14 @@ impl Landscape {
     /// A crystal without axes: one point, the structure itself.
     pub fn single_point(crystal: Arc<Crystal>, thresholds: Thresholds) -> Landscape {
         Landscape { crystal, axes: Vec::new(), grid: Grid::single_point(), thresholds, maps: Vec::new() }
+    }
+
+    /// Elements of its crystal, sorted, without repetition.
+    pub fn elements(&self) -> Vec<Element> {
+        let mut elements: Vec<Element> = self.crystal.orbits.iter().map(|o| o.element).collect();
+        elements.sort();
+        elements.dedup();
+        elements
     }
 
     /// Coordinates of the reference structure on the axes.

@@ -11,6 +11,7 @@
 //! potential    model file -> weights and hyperparameters
 //! engine       landscape + potential -> scene; points -> energies
 //! work         what a campaign consists of: structures x landscapes x models
+//! cluster      tasks -> ranks -> results, over MPI or within a process
 //! store        results -> one HDF5 file, resumable
 //! plot         results -> figures
 //! config       campaign file -> campaign, all checked
@@ -34,7 +35,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use s2dpes::{campaign, crystal, engine, landscape, potential, symmetry, work};
+//! use s2dpes::{crystal, engine, landscape, potential, symmetry, work};
 //!
 //! let structure = crystal::read_structure("configs/structures/W2N3_chgnet.extxyz".as_ref())?;
 //! let crystal = Arc::new(symmetry::Crystal::new(&structure, 0.01)?);
@@ -55,7 +56,7 @@
 //! let scene = Arc::new(engine::Scene::new(map.clone(), &model.potential)?);
 //! let elements: Vec<_> = crystal.orbits.iter().map(|orbit| orbit.element).collect();
 //! let points: Vec<_> = map.grid.points().collect();
-//! let results = campaign::engine_for(&model, &elements).evaluate(&scene, &points)?;
+//! let results = model.engine(&elements).evaluate(&scene, &points)?;
 //! assert_eq!(results.len(), 16);
 //! assert!(results.iter().any(|r| r.energy < -5.0 && r.distance_cost == 0.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,6 +65,7 @@
 #![warn(missing_docs)]
 
 pub mod campaign;
+pub mod cluster;
 pub mod config;
 pub mod crystal;
 pub mod engine;

@@ -7,6 +7,8 @@ mod pickle;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crystal::Element;
 use mace::Mace;
 
@@ -34,7 +36,7 @@ pub enum Invariance {
 }
 
 /// A potential of any family.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Potential {
     /// Where it came from: a path or `embedded:NAME`.
     pub source: String,
@@ -45,7 +47,7 @@ pub struct Potential {
 }
 
 /// The families of potentials.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Family {
     /// MACE, as saved by mace-torch.
     Mace(Box<Mace>),

@@ -26,7 +26,7 @@ mod surface;
 mod trouble;
 
 pub use file::{Progress, ResultFile};
-pub use read::{AxisResult, LandscapeResult, ModelResult, Results};
+pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
 pub use runs::RunRecord;
 
 /// What went wrong with a result file.

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crystal::Element;
+use crate::engine::Engine;
+use crate::engine::cpu::mace::MaceEngine;
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
-use crate::potential::{Invariance, Potential};
+use crate::potential::{Family, Invariance, Potential};
 use crate::symmetry::Crystal;
 
 /// Number format of an engine's arithmetic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
     /// float32 with float64 where it is cheap and counts.
     Single,
@@ -27,7 +31,7 @@ impl Precision {
 }
 
 /// A potential as a campaign uses it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Model {
     /// The user's name for it, and that of its groups in the file.
     pub name: String,
@@ -37,6 +41,17 @@ pub struct Model {
     pub head: usize,
     /// Arithmetic.
     pub precision: Precision,
+}
+
+impl Model {
+    /// An engine for the elements of a scene.
+    pub fn engine(&self, elements: &[Element]) -> Box<dyn Engine> {
+        let Family::Mace(mace) = &self.potential.family;
+        match self.precision {
+            Precision::Single => Box::new(MaceEngine::<f32>::new(mace, elements, self.head)),
+            Precision::Double => Box::new(MaceEngine::<f64>::new(mace, elements, self.head)),
+        }
+    }
 }
 
 /// A structure and its landscapes.
@@ -89,16 +104,6 @@ impl SurfaceWork {
         let irreducible = Arc::new(landscape.irreducible(equivalence));
         let tiles = tiles(&landscape.grid, &irreducible, points_per_tile);
         SurfaceWork { model, equivalence, irreducible, points_per_tile, tiles }
-    }
-}
-
-impl LandscapeWork {
-    /// Elements of its crystal, without repetition.
-    pub fn elements(&self) -> Vec<Element> {
-        let mut elements: Vec<Element> = self.landscape.crystal.orbits.iter().map(|o| o.element).collect();
-        elements.sort();
-        elements.dedup();
-        elements
     }
 }
 

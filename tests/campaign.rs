@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::{CAMPAIGN, data, model_bytes, write_model};
 use s2dpes::campaign::{CampaignError, Options, Outcome, run};
+use s2dpes::cluster::{Channels, Crew, Stop};
 use s2dpes::config::Campaign;
 use s2dpes::engine::Status;
 use s2dpes::landscape::Point;
@@ -41,13 +42,18 @@ impl Setting {
     }
 
     fn run_with(&self, text: &str, restart: bool) -> Result<Outcome, CampaignError> {
+        self.run_on(text, restart, 0)
+    }
+
+    /// On so many threads; 0 for all.
+    fn run_on(&self, text: &str, restart: bool, threads: usize) -> Result<Outcome, CampaignError> {
         let run_record = RunRecord {
             started: "2026-01-01T00:00:00Z".into(),
             version: "test".into(),
             ..RunRecord::default()
         };
-        let options = Options { restart, run: run_record, report: &mut |_| {} };
-        run(&self.campaign(text), options)
+        let options = Options { restart, stop: Stop::by_hand(), run: run_record, report: &mut |_| {} };
+        run(&self.campaign(text), Crew::muster(Channels::alone(), threads)?, options)
     }
 
     fn landscape(&self, structure: &str, name: &str) -> LandscapeResult {
@@ -129,8 +135,7 @@ fn tiles_threads_and_equivalence_do_not_change_a_bit() {
         assert!(bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z")) == expected, "tiles of {tile}");
     }
     for threads in [1, 3] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| setting.run_with(CAMPAIGN, true)).unwrap();
+        setting.run_on(CAMPAIGN, true, threads).unwrap();
         assert!(bits(&setting.landscape("CaTiO3", "Ca1.x-Ca1.z")) == expected, "{threads} threads");
     }
     // Evaluated one by one, equivalent points agree to rounding; their representatives to the bit.
@@ -343,8 +348,9 @@ fn every_structure_of_the_campaign_set_is_mapped() {
         data("campaign/structures").display()
     );
     let campaign = Campaign::parse(&text, &folder.path().join("c.toml")).unwrap();
-    let options = Options { restart: false, run: RunRecord::default(), report: &mut |_| {} };
-    let outcome = run(&campaign, options).unwrap();
+    let (stop, run_record) = (Stop::by_hand(), RunRecord::default());
+    let options = Options { restart: false, stop, run: run_record, report: &mut |_| {} };
+    let outcome = run(&campaign, Crew::muster(Channels::alone(), 0).unwrap(), options).unwrap();
     // One structure holds americium, which the model does not know.
     assert_eq!(outcome.skipped.len(), 1, "{:?}", outcome.skipped);
     assert!(outcome.skipped[0].why.contains("Am"));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::write_model;
 use s2dpes::campaign::{Options, run};
+use s2dpes::cluster::{Channels, Crew, Stop};
 use s2dpes::config::{AxesSpec, Campaign};
 use s2dpes::store::{Results, RunRecord};
 
@@ -38,8 +39,10 @@ fn every_config_runs_on_a_coarse_grid() {
                 AxesSpec::Rule { points, .. } => *points = 6,
             }
         }
-        let options = Options { restart: false, run: RunRecord::default(), report: &mut |_| {} };
-        let outcome = run(&campaign, options).unwrap();
+        let (stop, run_record) = (Stop::by_hand(), RunRecord::default());
+        let options = Options { restart: false, stop, run: run_record, report: &mut |_| {} };
+        let crew = Crew::muster(Channels::alone(), 0).unwrap();
+        let outcome = run(&campaign, crew, options).unwrap();
         assert!(outcome.skipped.is_empty(), "{}: {:?}", file.display(), outcome.skipped);
         let results = Results::open(&campaign.output).unwrap();
         for (structure, name) in results.landscapes().unwrap() {

@@ -10,7 +10,7 @@ use common::{
 };
 use nalgebra::{Matrix3, Rotation3, Vector3};
 use rayon::prelude::*;
-use s2dpes::campaign::{engine_for, evaluate_crystal};
+use s2dpes::campaign::evaluate_crystal;
 use s2dpes::crystal::{Element, Structure, read_structure};
 use s2dpes::engine::Scene;
 use s2dpes::landscape::{Landscape, Point, Thresholds};
@@ -55,7 +55,7 @@ fn for_every_record(precision: Precision, check: impl Fn(&str, f64, &serde_json:
         for (record, structure) in records.iter().zip(&structures) {
             let head = record["head"].as_str().unwrap();
             let model = model(&potential, head, precision);
-            let engine = engines.entry(head).or_insert_with(|| engine_for(&model, &elements));
+            let engine = engines.entry(head).or_insert_with(|| model.engine(&elements));
             for symmetry in [true, false] {
                 let crystal = match symmetry {
                     true => Crystal::in_place(structure, 1e-6),

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use s2dpes::campaign::evaluate_crystal;
-use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Structure, read_structures};
 use s2dpes::landscape::{Thresholds, structure_separation};
 use s2dpes::potential::Potential;
@@ -14,7 +13,7 @@ use s2dpes::work::{Model, Precision};
 use serde_json::{Value, json};
 
 use super::table::table;
-use super::{Ending, Failure, use_threads};
+use super::{Ending, Failure, precision, use_threads};
 
 /// Energies of structures as they are.
 ///
@@ -49,10 +48,6 @@ pub(crate) struct Arguments {
 /// Atoms count as images of one another when they are this close to it, in Angstrom: energies change by less than
 /// float32 can tell.
 const SYMPREC: f64 = 1e-6;
-
-fn precision(text: &str) -> Result<Precision, String> {
-    parse_precision(text).ok_or_else(|| "write f32 or f64".to_string())
-}
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     use_threads(arguments.threads)?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use s2dpes::campaign::{engine_for, prepare};
+use s2dpes::campaign::prepare;
 use s2dpes::config::Campaign;
 use s2dpes::engine::{Scene, Step};
 use s2dpes::work::{LandscapeWork, SurfaceId, Work};
@@ -91,7 +91,7 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
     let (landscape, surface) = (work.landscape(id), work.surface(id));
     let scene = Scene::new(landscape.landscape.clone(), &surface.model.potential).map_err(Failure::input)?;
     let points = surface.tiles.iter().max_by_key(|t| t.points.len()).map_or(&[][..], |t| &t.points);
-    let mut engine = engine_for(&surface.model, &landscape.elements());
+    let mut engine = surface.model.engine(&landscape.landscape.elements());
     let cost = engine.cost(&Arc::new(scene), points).map_err(Failure::input)?;
     let row = |name: &str, operations: f64, size: f64| {
         vec![name.to_string(), format!("{:.3}", operations / 1e6), format!("{:.1}", size / 1024.0)]

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use s2dpes::campaign::Report;
+use s2dpes::campaign::{Outcome, Report};
+use s2dpes::cluster::Pace;
 
 use super::table::duration;
 
@@ -15,8 +16,6 @@ const EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     last_line: Instant,
-    /// Tiles that were stored before this run, known from its first report.
-    tiles_before: Option<usize>,
 }
 
 impl Progress {
@@ -26,27 +25,19 @@ impl Progress {
             let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Progress { bar, last_line: Instant::now(), tiles_before: None }
+        Progress { bar, last_line: Instant::now() }
     }
 
     pub(crate) fn show(&mut self, report: &Report) {
-        let before = *self.tiles_before.get_or_insert(report.tiles_done.saturating_sub(1));
-        let seconds = report.elapsed.as_secs_f64();
-        let done = (report.tiles_done - before).max(1);
-        let left = seconds / done as f64 * (report.tiles - report.tiles_done) as f64;
-        let message = format!(
-            "{}  {:.0} points/s  about {} left",
-            report.surface,
-            report.points as f64 / seconds.max(1e-9),
-            duration(left)
-        );
         if let Some(bar) = &self.bar {
-            bar.set_length(report.tiles as u64);
-            bar.set_position(report.tiles_done as u64);
-            bar.set_message(message);
+            bar.set_length(report.outcome.tiles as u64);
+            bar.set_position(report.outcome.tiles_done as u64);
+            bar.set_message(message(report));
         } else if self.last_line.elapsed() >= EVERY {
             self.last_line = Instant::now();
-            log::info!("tile {} of {}  {message}", report.tiles_done, report.tiles);
+            let Outcome { tiles, tiles_done, .. } = report.outcome;
+            let percent = 100 * tiles_done / (*tiles).max(1);
+            log::info!("tile {tiles_done} of {tiles}  {percent} %  {}", message(report));
         }
     }
 
@@ -55,6 +46,18 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// `W2N3/W1.x-W1.z/demo  12345 points/s  2 of 64 ranks idle  about 0:12:00 left`.
+fn message(report: &Report) -> String {
+    let speed = report.outcome.points as f64 / report.elapsed.as_secs_f64().max(1e-9);
+    let Pace { ranks, idle, left } = report.pace;
+    let idle = if ranks > 1 { format!("  {idle} of {ranks} ranks idle") } else { String::new() };
+    let left = match left.as_secs_f64() {
+        0.0 => String::new(),
+        seconds => format!("  about {} left", duration(seconds)),
+    };
+    format!("{}  {speed:.0} points/s{idle}{left}", report.surface)
 }
 
 /// `2026-11-22T08:00:00Z`.

@@ -3,16 +3,23 @@
 use std::path::PathBuf;
 
 use s2dpes::campaign::{self, CampaignError, Options, Outcome};
+#[cfg(not(feature = "mpi"))]
+use s2dpes::cluster::LaunchError;
+use s2dpes::cluster::{Channels, Crew, Launch, Stop, Transport};
+#[cfg(feature = "mpi")]
+use s2dpes::cluster::{Mpi, serve};
 use s2dpes::config::Campaign;
 use s2dpes::store::{RunRecord, StoreError};
+use s2dpes::work::Precision;
 
 use super::progress::Progress;
 use super::table::{bytes, duration};
-use super::{Ending, Failure, use_threads, version_text};
+use super::{Ending, Failure, precision, use_threads, version_text};
 
 /// Compute a campaign, or go on with it.
 ///
-/// The same command goes on where an earlier one was stopped, however that happened.
+/// The same command goes on where an earlier one was stopped, however that happened. SIGTERM, SIGUSR1 and Ctrl-C stop it
+/// in good order: exit code 75. Under srun or mpirun all ranks work on the campaign.
 ///
 /// Example: s2dpes run configs/w2n3.toml
 #[derive(clap::Args)]
@@ -25,31 +32,83 @@ pub(crate) struct Arguments {
     /// Start over, throwing away what the result file holds.
     #[arg(long)]
     restart: bool,
-    /// Number of threads; all by default.
+    /// Number of threads of each rank. By default SLURM_CPUS_PER_TASK, or a fair share of the machine's CPUs.
     #[arg(long)]
     threads: Option<usize>,
+    /// Arithmetic of all models, instead of what the campaign file says: f32 or f64.
+    #[arg(long, value_parser = precision)]
+    dtype: Option<Precision>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let stop = Stop::listen().map_err(Failure::other)?;
     use_threads(arguments.threads)?;
-    let mut campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
-    if let Some(output) = &arguments.output {
-        campaign.output = output.clone();
+    let launch = Launch::of_environment();
+    match launch.needs_mpi().map_err(Failure::input)? {
+        false => compute(arguments, Channels::alone(), stop),
+        true => as_rank(arguments, &launch, &stop),
     }
+}
+
+#[cfg(feature = "mpi")]
+fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending, Failure> {
+    let mut mpi = Mpi::start().map_err(Failure::other)?;
+    launch.check_size(mpi.size()).map_err(Failure::input)?;
+    let ended = match mpi.rank() {
+        0 => compute(arguments, &mut mpi, stop.clone()),
+        _ => serve(&mut mpi, arguments.threads.unwrap_or(0), stop)
+            .map(|()| Ending::Complete)
+            .map_err(|e| Failure::Ranks(e.to_string())),
+    };
+    if let Err(Failure::Ranks(message)) = &ended {
+        // Ranks that have lost one another cannot end together.
+        eprintln!("error: {message}");
+        mpi.abort(1);
+    }
+    ended
+}
+
+#[cfg(not(feature = "mpi"))]
+fn as_rank(_: &Arguments, launch: &Launch, _: &Stop) -> Result<Ending, Failure> {
+    Err(Failure::input(LaunchError::NoMpi(launch.size)))
+}
+
+/// Computes as the only rank or as rank 0.
+fn compute(arguments: &Arguments, transport: impl Transport, stop: Stop) -> Result<Ending, Failure> {
+    // First, since only a crew can tell the other ranks that there is nothing to do.
+    let crew = Crew::muster(transport, arguments.threads.unwrap_or(0));
+    let crew = crew.map_err(|e| Failure::Ranks(e.to_string()))?;
+    let campaign = load(arguments)?;
     let mut progress = Progress::new();
-    let options =
-        Options { restart: arguments.restart, run: record(), report: &mut |report| progress.show(report) };
-    let outcome = campaign::run(&campaign, options).map_err(|error| match error {
+    let options = Options {
+        restart: arguments.restart,
+        stop,
+        run: record(),
+        report: &mut |report| progress.show(report),
+    };
+    let outcome = campaign::run(&campaign, crew, options).map_err(|error| match error {
         CampaignError::Store(_) | CampaignError::Open(StoreError::Machine { .. }) => Failure::other(error),
+        CampaignError::Cluster(error) => Failure::Ranks(error.to_string()),
         CampaignError::Prepare(_) | CampaignError::Open(_) => Failure::input(error),
     });
     progress.end();
     let outcome = outcome?;
-    summarise(&campaign, &outcome);
-    Ok(if outcome.skipped.is_empty() { Ending::Complete } else { Ending::Partial })
+    Ok(summarise(&campaign, &outcome))
 }
 
-fn summarise(campaign: &Campaign, outcome: &Outcome) {
+fn load(arguments: &Arguments) -> Result<Campaign, Failure> {
+    let mut campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
+    if let Some(output) = &arguments.output {
+        campaign.output = output.clone();
+    }
+    if let Some(precision) = arguments.dtype {
+        campaign.models.iter_mut().for_each(|m| m.precision = precision);
+    }
+    Ok(campaign)
+}
+
+/// Says how the run ended.
+fn summarise(campaign: &Campaign, outcome: &Outcome) -> Ending {
     for skipped in &outcome.skipped {
         log::error!("left out: {skipped}");
     }
@@ -61,13 +120,19 @@ fn summarise(campaign: &Campaign, outcome: &Outcome) {
     }
     let seconds = outcome.elapsed.as_secs_f64();
     let memory = peak_memory().map(|size| format!(", {} of memory at most", bytes(size)));
+    let output = campaign.output.display();
     log::info!(
-        "{} points in {}{} -> {}",
+        "{} points in {}{} -> {output}",
         outcome.points,
         duration(seconds),
         memory.unwrap_or_default(),
-        campaign.output.display()
     );
+    if let Some(signal) = &outcome.stopped {
+        let (stored, all) = (outcome.tiles_done, outcome.tiles);
+        log::warn!("stopped by {signal}: {stored} of {all} tiles are in {output}; the same command goes on");
+        return Ending::Stopped;
+    }
+    if outcome.skipped.is_empty() { Ending::Complete } else { Ending::Partial }
 }
 
 /// Bytes of the most memory that this process has held, where the system tells.

@@ -1,7 +1,9 @@
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A chemical element, identified by its atomic number 1..=118.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Element(u8);
 
 #[rustfmt::skip]
@@ -34,6 +36,20 @@ impl Element {
     /// Chemical symbol.
     pub fn symbol(self) -> &'static str {
         SYMBOLS[usize::from(self.0) - 1]
+    }
+}
+
+impl TryFrom<u8> for Element {
+    type Error = String;
+
+    fn try_from(z: u8) -> Result<Self, String> {
+        Element::from_number(z.into()).ok_or_else(|| format!("there is no element {z}"))
+    }
+}
+
+impl From<Element> for u8 {
+    fn from(element: Element) -> u8 {
+        element.0
     }
 }
 

@@ -1,9 +1,11 @@
 //! Degrees of freedom and the axes that sample them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::symmetry::{COORDINATES, Crystal};
 
 /// One coordinate of one orbit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Dof {
     /// Index into [`Crystal::orbits`].
     pub orbit: usize,
@@ -15,7 +17,7 @@ pub struct Dof {
 ///
 /// A range of length 1 is the full period: the upper end, which repeats the lower one, is left out
 /// (`lo + i / points`). Any other range includes both ends.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     /// The coordinate that varies.
     pub dof: Dof,

@@ -1,9 +1,11 @@
 //! The nodes of a landscape and their order.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Axis, AxisError};
 
 /// A node of a grid: its place in row-major order, the last axis fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Point(pub u32);
 
 impl Point {
@@ -14,7 +16,7 @@ impl Point {
 }
 
 /// Shape of a landscape's grid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grid {
     shape: Vec<usize>,
 }

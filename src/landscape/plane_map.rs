@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use nalgebra::{DMatrix, DVector, Matrix3, Vector3};
+use serde::{Deserialize, Serialize};
 
 use super::Axis;
 use crate::crystal::Element;
@@ -29,7 +30,7 @@ pub enum Relation {
 const RELATIONS: [Relation; 3] = [Relation::Identical, Relation::Translated, Relation::Rotated];
 
 /// An affine map of axis values, `s -> matrix * s + shift` modulo 1, that gives an equivalent crystal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GridMap {
     /// n_axes x n_axes, small rationals.
     pub matrix: DMatrix<f64>,

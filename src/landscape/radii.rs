@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::crystal::Element;
 
 /// RWIGS of VASP's PAW_PBE potentials for 53 elements; the rest of Z = 1..=96 is a flagged fallback,
@@ -12,7 +14,7 @@ const TABLE: &str = include_str!("../../assets/wigner_seitz_radii.csv");
 pub const DEFAULT_SCALE: f64 = 0.75;
 
 /// `D_min(i, j) = scale * (r_i + r_j)` in Angstrom, unless a pair is given its own.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     scale: f64,
     radii: BTreeMap<Element, f64>,

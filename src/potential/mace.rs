@@ -23,11 +23,12 @@ pub use radial::{Agnesi, RadialBasis, RadialNetwork, Zbl, density, silu};
 pub(crate) use read::read;
 
 use ndarray::{Array1, Array2, Array3};
+use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 
 /// A `ScaleShiftMACE` model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mace {
     /// Elements in the order of all element-wise weights.
     pub elements: Vec<Element>,
@@ -60,7 +61,7 @@ pub struct Mace {
 }
 
 /// A coupling (l1 of the sender, l2 of the edge) -> l3 of the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
     /// Degree of the sender's features.
     pub l1: usize,
@@ -71,7 +72,7 @@ pub struct Path {
 }
 
 /// One message-passing layer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Layer {
     /// Class of its interaction block.
     pub block: String,
@@ -98,7 +99,7 @@ pub struct Layer {
 }
 
 /// What a layer's messages are divided by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Normaliser {
     /// The mean number of neighbours of the training set.
     Mean(f64),
@@ -107,7 +108,7 @@ pub enum Normaliser {
 }
 
 /// Element-dependent linear maps of a layer, `[S]` matrices `[C in][C out]` a degree.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Skip {
     /// Acts on the messages of every degree 0..=lmax (non-residual blocks).
     Messages(Vec<Vec<Array2<f64>>>),
@@ -118,7 +119,7 @@ pub enum Skip {
 }
 
 /// Symmetric contraction to one degree.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Contraction {
     /// Degree L of the result.
     pub degree: usize,
@@ -129,7 +130,7 @@ pub struct Contraction {
 }
 
 /// From node features of degree 0 to an energy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Readout {
     /// `[C][H]`.
     Linear(Array2<f64>),

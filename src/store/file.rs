@@ -13,6 +13,9 @@ use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
 use crate::work::{SurfaceId, Work};
 
+/// Arrays of surfaces that are being filled take at most so much memory, unless a single one takes more.
+const OPEN_BYTES: usize = 512 << 20;
+
 /// How much of a surface is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
@@ -29,6 +32,8 @@ pub struct ResultFile {
     /// Surfaces being filled, with the distances of their landscapes.
     surfaces: HashMap<SurfaceId, SurfaceArrays>,
     distances: HashMap<(usize, usize), Distances>,
+    /// Tiles written by this process.
+    writes: u64,
 }
 
 impl ResultFile {
@@ -65,6 +70,7 @@ impl ResultFile {
             run,
             surfaces: HashMap::new(),
             distances: HashMap::new(),
+            writes: 0,
         })
     }
 
@@ -96,6 +102,7 @@ impl ResultFile {
         if !self.surfaces.contains_key(&id) {
             let arrays = SurfaceArrays::open(&self.group(work, id)?, work.surface(id))?;
             self.surfaces.insert(id, arrays);
+            self.make_room(id);
         }
         let landscape = (id.structure, id.landscape);
         if !self.distances.contains_key(&landscape) {
@@ -107,6 +114,8 @@ impl ResultFile {
         else {
             return Ok(());
         };
+        self.writes += 1;
+        arrays.last_use = self.writes;
         arrays.write(distances, work.surface(id), tile, results)
     }
 
@@ -125,10 +134,37 @@ impl ResultFile {
         mark().map_err(|e: hdf5::Error| self.fail(&e))
     }
 
+    /// Says why a surface has failed, or that it has not.
+    pub fn set_failure(&mut self, work: &Work, id: SurfaceId, why: Option<&str>) -> Result<(), StoreError> {
+        let set = || {
+            let group = self.group(work, id)?;
+            if group.attr(schema::FAILURE).is_ok() {
+                group.delete_attr(schema::FAILURE)?;
+            }
+            why.map_or(Ok(()), |why| scales::text_attribute(&group, schema::FAILURE, why))
+        };
+        set().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
     /// Frees the memory of a surface that is complete, and of its landscape's distances.
     pub fn close_surface(&mut self, id: SurfaceId) {
         self.surfaces.remove(&id);
         self.distances.remove(&(id.structure, id.landscape));
+    }
+
+    /// Keeps the memory of surfaces that are being filled within bounds; what is in the file can be read again.
+    fn make_room(&mut self, wanted: SurfaceId) {
+        let size = |(id, arrays): (&SurfaceId, &SurfaceArrays)| (arrays.bytes(), arrays.last_use, *id);
+        let mut open: Vec<_> = self.surfaces.iter().map(size).collect();
+        open.sort_by_key(|(_, last_use, _)| *last_use);
+        let mut total: usize = open.iter().map(|(bytes, ..)| bytes).sum();
+        for (bytes, _, id) in open.into_iter().filter(|(.., id)| *id != wanted) {
+            if total <= OPEN_BYTES {
+                break;
+            }
+            total -= bytes;
+            self.close_surface(id);
+        }
     }
 
     /// Records how long this run has taken and makes sure that everything is in the file.

@@ -51,6 +51,19 @@ pub struct ModelResult {
     pub seconds: f64,
 }
 
+/// How far a surface is.
+#[derive(Clone, Debug)]
+pub struct SurfaceState {
+    /// `W2N3/W1.x-W1.z/demo`.
+    pub path: String,
+    /// As [`schema::TILE_STATES`].
+    pub tile_states: Vec<u8>,
+    /// Seconds of computing that the stored tiles took.
+    pub seconds: f64,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+}
+
 /// A stored landscape.
 #[derive(Clone, Debug)]
 pub struct LandscapeResult {
@@ -112,6 +125,32 @@ impl Results {
             Ok(names)
         };
         list().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
+    /// How far each surface is. Reads little, so that one may ask often while a run writes.
+    pub fn states(&self) -> Result<Vec<SurfaceState>, StoreError> {
+        let list = || {
+            let mut states = Vec::new();
+            for structure in in_order(&self.file)? {
+                for landscape in in_order(&structure)? {
+                    for model in in_order(&landscape)? {
+                        states.push(read_state(&model)?);
+                    }
+                }
+            }
+            Ok(states)
+        };
+        list().map_err(|e: hdf5::Error| self.fail(&e))
+    }
+
+    /// What the campaign left out from the beginning.
+    pub fn skipped(&self) -> Result<Vec<String>, StoreError> {
+        let read = || match self.file.link_exists(schema::SKIPPED.name) {
+            true => self.file.dataset(schema::SKIPPED.name)?.read_raw::<hdf5::types::VarLenUnicode>(),
+            false => Ok(Vec::new()),
+        };
+        let lines = read().map_err(|e| self.fail(&e))?;
+        Ok(lines.iter().map(ToString::to_string).collect())
     }
 
     /// Everything about one landscape.
@@ -179,8 +218,21 @@ fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {
     })
 }
 
-fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
+fn read_state(group: &Group) -> hdf5::Result<SurfaceState> {
+    Ok(SurfaceState {
+        path: group.name().trim_start_matches('/').to_string(),
+        tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
+        seconds: read_seconds(group)?,
+        failure: scales::read_text(group, schema::FAILURE).ok(),
+    })
+}
+
+fn read_seconds(group: &Group) -> hdf5::Result<f64> {
     let seconds: Vec<f64> = group.dataset(schema::TILE_SECONDS.name)?.read_raw()?;
+    Ok(seconds.iter().filter(|s| s.is_finite()).sum())
+}
+
+fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
     Ok(ModelResult {
         name: own_name(group),
         energy: group.dataset(schema::ENERGY.name)?.read_raw()?,
@@ -188,6 +240,6 @@ fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
         status: group.dataset(schema::STATUS.name)?.read_raw()?,
         irreducible_index: group.dataset(schema::IRREDUCIBLE.name)?.read_raw()?,
         tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
-        seconds: seconds.iter().filter(|s| s.is_finite()).sum(),
+        seconds: read_seconds(group)?,
     })
 }

@@ -86,6 +86,8 @@ pub const TILE_DONE: u8 = 1;
 /// The tile failed.
 pub const TILE_FAILED: u8 = 2;
 
+/// Attribute of a model's group, where the model could not be evaluated: why.
+pub const FAILURE: &str = "failure";
 /// Attribute of every group of a structure, landscape or model: its place in the campaign file.
 pub const ORDER: &str = "order";
 /// What to cite.

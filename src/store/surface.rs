@@ -1,7 +1,7 @@
 //! The arrays of one surface, as they are being filled.
 //!
-//! Results of a tile spread over the grid by symmetry. They are gathered in memory, and whole bands of neighbouring
-//! rows are written at once, since many small writes would cost more than computing does.
+//! Results of a tile spread over the grid by symmetry. They are gathered in memory, and rectangles of neighbouring
+//! nodes are written at once, since many small writes would cost more than computing does.
 
 use std::ops::Range;
 
@@ -25,17 +25,26 @@ impl<T: H5Type + Copy> GridArray<T> {
         Ok(GridArray { dataset, values })
     }
 
-    /// Writes bands of rows.
-    fn write(&self, bands: &[Range<usize>]) -> hdf5::Result<()> {
+    /// Writes regions.
+    fn write(&self, regions: &[Region]) -> hdf5::Result<()> {
         let shape = self.dataset.shape();
         let row: usize = shape[1..].iter().product();
-        for band in bands {
-            let mut slices = vec![SliceOrIndex::from(band.clone())];
-            slices.extend(shape[1..].iter().map(|n| SliceOrIndex::from(0..*n)));
-            let mut band_shape = shape.clone();
-            band_shape[0] = band.len();
-            let values = &self.values[band.start * row..band.end * row];
-            let view = ArrayView::from_shape(band_shape, values).map_err(|e| e.to_string())?;
+        for Region { rows, columns } in regions {
+            let mut slices = vec![SliceOrIndex::from(rows.clone())];
+            let mut extent = shape.clone();
+            extent[0] = rows.len();
+            if columns.len() < row {
+                // Only grids of two axes have regions narrower than a row.
+                slices.push(SliceOrIndex::from(columns.clone()));
+                extent[1] = columns.len();
+            } else {
+                slices.extend(shape[1..].iter().map(|n| SliceOrIndex::from(0..*n)));
+            }
+            let values: Vec<T> = (rows.clone())
+                .flat_map(|r| &self.values[r * row + columns.start..r * row + columns.end])
+                .copied()
+                .collect();
+            let view = ArrayView::from_shape(extent, &values).map_err(|e| e.to_string())?;
             self.dataset.write_slice(view, Hyperslab::from(slices))?;
         }
         Ok(())
@@ -66,6 +75,8 @@ pub(super) struct SurfaceArrays {
     /// Nodes ordered by their representative, and where each representative's nodes begin.
     nodes: Vec<u32>,
     starts: Vec<u32>,
+    /// Number of the last write, counted over all surfaces.
+    pub(super) last_use: u64,
 }
 
 impl SurfaceArrays {
@@ -78,7 +89,14 @@ impl SurfaceArrays {
             tile_seconds: group.dataset(schema::TILE_SECONDS.name)?,
             nodes,
             starts,
+            last_use: 0,
         })
+    }
+
+    /// Memory, that of the landscape's distances included.
+    pub(super) fn bytes(&self) -> usize {
+        let node = 3 * size_of::<f64>() + size_of::<u8>() + 2 * size_of::<u32>();
+        self.energy.values.len() * node
     }
 
     /// Stores a tile: its values first, its state last.
@@ -89,8 +107,8 @@ impl SurfaceArrays {
         tile: usize,
         (results, seconds): (&[PointResult], f64),
     ) -> hdf5::Result<()> {
-        let row: usize = self.energy.dataset.shape()[1..].iter().product();
-        let mut rows: Vec<usize> = Vec::new();
+        let shape = self.energy.dataset.shape();
+        let mut touched: Vec<usize> = Vec::new();
         for (point, result) in work.tiles[tile].points.iter().zip(results) {
             let images = self.starts[point.index()] as usize..self.starts[point.index() + 1] as usize;
             for node in self.nodes[images].iter().map(|n| *n as usize) {
@@ -98,14 +116,14 @@ impl SurfaceArrays {
                 self.status.values[node] = result.status as u8;
                 distances.cost.values[node] = result.distance_cost;
                 distances.minimum.values[node] = result.minimum_distance;
-                rows.push(node / row);
+                touched.push(node);
             }
         }
-        let bands = bands(rows);
-        distances.cost.write(&bands)?;
-        distances.minimum.write(&bands)?;
-        self.energy.write(&bands)?;
-        self.status.write(&bands)?;
+        let regions = regions(touched, &shape);
+        distances.cost.write(&regions)?;
+        distances.minimum.write(&regions)?;
+        self.energy.write(&regions)?;
+        self.status.write(&regions)?;
         self.tile_seconds.write_slice(&[seconds], tile..tile + 1)?;
         self.tile_state.write_slice(&[schema::TILE_DONE], tile..tile + 1)
     }
@@ -127,18 +145,40 @@ fn by_representative(representative: &[u32]) -> (Vec<u32>, Vec<u32>) {
     (nodes, starts)
 }
 
-/// Runs of neighbouring rows.
-fn bands(mut rows: Vec<usize>) -> Vec<Range<usize>> {
-    rows.sort_unstable();
-    rows.dedup();
-    let mut bands: Vec<Range<usize>> = Vec::new();
-    for row in rows {
-        match bands.last_mut().filter(|b| b.end == row) {
-            Some(band) => band.end += 1,
-            None => bands.push(row..row + 1),
+/// A rectangle of nodes: rows of the first axis, and a range of the nodes in a row.
+#[derive(Clone, Debug, PartialEq)]
+struct Region {
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// Rows of up to so many nodes are written whole: a few kilobytes cost no more than a part of them.
+const WHOLE_ROW: usize = 512;
+/// Columns this close are written together.
+const GAP: usize = 64;
+
+/// Rectangles that cover some nodes.
+fn regions(mut nodes: Vec<usize>, shape: &[usize]) -> Vec<Region> {
+    let row: usize = shape[1..].iter().product();
+    let is_whole = shape.len() != 2 || row <= WHOLE_ROW;
+    nodes.sort_unstable();
+    let mut regions: Vec<Region> = Vec::new();
+    for of_row in nodes.chunk_by(|a, b| a / row == b / row) {
+        let r = of_row[0] / row;
+        // Whole rows have no gaps to part at.
+        let runs = of_row.chunk_by(|a, b| is_whole || b - a <= GAP);
+        let range = |run: &[usize]| match is_whole {
+            true => 0..row,
+            false => run[0] % row..run[run.len() - 1] % row + 1,
+        };
+        for columns in runs.map(range) {
+            match regions.iter_mut().find(|g| g.rows.end == r && g.columns == columns) {
+                Some(region) => region.rows.end += 1,
+                None => regions.push(Region { rows: r..r + 1, columns }),
+            }
         }
     }
-    bands
+    regions
 }
 
 #[cfg(test)]
@@ -153,7 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_join_into_bands() {
-        assert_eq!(bands(vec![3, 1, 2, 7, 7]), [1..4, 7..8]);
+    fn nodes_join_into_regions() {
+        let region = |rows: Range<usize>, columns: Range<usize>| Region { rows, columns };
+        // Narrow rows are written whole.
+        assert_eq!(regions(vec![31, 12, 25, 70, 71], &[8, 10]), [region(1..4, 0..10), region(7..8, 0..10)]);
+        // Of wide ones, blocks and their images.
+        let block =
+            |column: usize| (5..9).flat_map(move |r| (column..column + 32).map(move |c| r * 4000 + c));
+        let nodes: Vec<usize> = block(64).chain(block(3000)).collect();
+        assert_eq!(regions(nodes, &[4000, 4000]), [region(5..9, 64..96), region(5..9, 3000..3032)]);
+        assert_eq!(regions(vec![2000 * 2000], &[4, 2000, 2000]), [region(1..2, 0..4_000_000)]);
     }
 }

@@ -1,6 +1,7 @@
 //! Orbits: the atoms of one element on one Wyckoff position, moved together by their free coordinates.
 
 use nalgebra::Vector3;
+use serde::{Deserialize, Serialize};
 
 use super::WyckoffPosition;
 use crate::crystal::Element;
@@ -9,7 +10,7 @@ use crate::crystal::Element;
 pub const COORDINATES: [char; 3] = ['x', 'y', 'z'];
 
 /// The atoms of one element on one Wyckoff position.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Orbit {
     /// Element and running number in the order of Wyckoff letter, then of appearance: `W1`.
     pub name: String,

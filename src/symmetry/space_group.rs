@@ -4,6 +4,8 @@ use moyo::data::{
     Setting, hall_symbol_entry, iter_wyckoff_positions_from_hall_number, operations_from_number,
 };
 use nalgebra::{Matrix3, Vector3};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Form;
 
@@ -128,6 +130,21 @@ impl SpaceGroup {
             .filter(|w| self.wyckoff[*w].multiplicity == members)
             .filter(|w| self.wyckoff[*w].forms.iter().any(|f| !f.solve(x, tolerance).is_empty()))
             .min_by_key(|w| self.wyckoff[*w].free_count())
+    }
+}
+
+/// A group travels as its Hall number.
+impl Serialize for SpaceGroup {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.hall_number.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SpaceGroup {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hall_number = i32::deserialize(deserializer)?;
+        SpaceGroup::from_hall_number(hall_number)
+            .ok_or_else(|| D::Error::custom(format!("there is no Hall number {hall_number}")))
     }
 }
 

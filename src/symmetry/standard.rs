@@ -4,13 +4,14 @@ use moyo::MoyoDataset;
 use moyo::base::{AngleTolerance, Cell, Lattice};
 use moyo::data::Setting;
 use nalgebra::{Matrix3, Vector3};
+use serde::{Deserialize, Serialize};
 
 use super::orbit::sort_and_name;
 use super::{COORDINATES, Orbit, SpaceGroup};
 use crate::crystal::{Element, Structure};
 
 /// A structure with its symmetry: standardised cell, group and orbits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Crystal {
     /// The structure's name.
     pub name: String,

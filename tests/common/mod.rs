@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use s2dpes::campaign::engine_for;
 use s2dpes::crystal::{Element, Structure, read_structure};
 use s2dpes::engine::{PointResult, Scene};
 use s2dpes::landscape::{Landscape, Point};
@@ -66,7 +65,7 @@ pub fn campaign_files() -> Vec<PathBuf> {
 pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> Vec<PointResult> {
     let scene = Arc::new(Scene::new(landscape.clone(), &model.potential).unwrap());
     let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
-    engine_for(model, &elements).evaluate(&scene, points).unwrap()
+    model.engine(&elements).evaluate(&scene, points).unwrap()
 }
 
 /// Numbers that look random and are the same every time.

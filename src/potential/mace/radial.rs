@@ -1,11 +1,12 @@
 //! Functions of the distance: Bessel basis, Agnesi transform, cutoff envelope, radial network, ZBL repulsion.
 
 use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 
 /// Bessel functions of the (transformed) distance times a cutoff envelope of the distance itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RadialBasis {
     /// Edges end here, Angstrom.
     pub cutoff: f64,
@@ -22,7 +23,7 @@ pub struct RadialBasis {
 }
 
 /// `x = 1 / (1 + a u^q / (1 + u^(q - p)))` with `u = r / r0`, r0 half the sum of the covalent radii.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Agnesi {
     /// a, q, p of the formula.
     pub a: f64,
@@ -35,7 +36,7 @@ pub struct Agnesi {
 }
 
 /// Ziegler-Biersack-Littmark repulsion with an envelope that ends at the sum of the covalent radii.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Zbl {
     /// Four coefficients of the screening function.
     pub c: [f64; 4],
@@ -105,7 +106,7 @@ impl Zbl {
 }
 
 /// Multilayer perceptron without biases from the radial basis to the weights of all paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RadialNetwork {
     /// `[inputs][outputs]` of each layer; all but the last are followed by `kappa silu`.
     pub weights: Vec<Array2<f64>>,

@@ -1,0 +1,31 @@
+#!/bin/bash -l
+# s2dpes on Tetralith: two ranks a node, 16 cores each.
+#SBATCH --job-name=s2dpes
+#SBATCH --account=naiss2026-1-234  # your project, as `projinfo` prints it
+#SBATCH --partition=tetralith
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=2        # one rank a socket
+#SBATCH --cpus-per-task=16         # threads of a rank
+#SBATCH --time=12:00:00            # at most 7 days
+#SBATCH --signal=USR1@300          # to all ranks, five minutes before the end: stop and keep what is done
+#SBATCH --requeue                  # back to the queue after a node failure, too
+#SBATCH --open-mode=append         # and append to the same log
+set -euo pipefail
+
+if [ $# -ne 1 ]; then
+    echo "usage: sbatch jobscripts/tetralith.sh CAMPAIGN.toml" >&2
+    exit 2
+fi
+
+module purge
+module load buildenv-gcc/2023b-eb               # and the HDF5 that s2dpes was built with: module spider HDF5
+# export SLURM_MPI_TYPE=pmi2                    # or pmix, if every rank starts alone; check with `srun --mpi=list`
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # srun does not take it from sbatch
+export HDF5_USE_FILE_LOCKING=BEST_EFFORT
+
+code=0
+srun --wait=60 --cpu-bind=cores "${S2DPES:-s2dpes}" run "$1" || code=$?
+if [ "$code" -eq 75 ]; then  # stopped in time: the same command goes on
+    scontrol requeue "$SLURM_JOB_ID" || echo "cannot requeue: submit the same command again" >&2
+fi
+exit "$code"

@@ -1,0 +1,256 @@
+//! The thread of a rank that runs engines.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use rayon::ThreadPool;
+
+use super::{Answer, ClusterError, Computed, Order, Task};
+use crate::crystal::Element;
+use crate::engine::{Engine, PointResult, Scene};
+use crate::landscape::{Landscape, Point};
+use crate::work::Model;
+
+/// Least points of a call of the engine, and least points of a call for each thread.
+const CALL: usize = 1024;
+const CALL_OF_THREAD: usize = 64;
+
+/// The thread, as its rank's main thread sees it.
+pub(super) struct Compute {
+    orders: Sender<Order>,
+    answers: Receiver<Answer>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Compute {
+    /// Starts the thread, which computes with so many threads of its own.
+    pub(super) fn start(threads: usize) -> Result<Compute, ClusterError> {
+        let fail =
+            |e: &dyn std::fmt::Display| ClusterError::Transport(format!("no threads can be started ({e})"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| fail(&e))?;
+        let (orders, inbox) = channel();
+        let (outbox, answers) = channel();
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut desk = Desk::new(pool, outbox, stopping.clone());
+        let body = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox))) {
+                desk.answer(Answer::Panicked(words(&panic)));
+            }
+        };
+        std::thread::Builder::new().name("compute".into()).spawn(body).map_err(|e| fail(&e))?;
+        Ok(Compute { orders, answers, stopping })
+    }
+
+    /// Hands an order to the thread; a stop reaches it while it computes.
+    pub(super) fn order(&self, order: Order) {
+        if matches!(order, Order::Stop) {
+            self.stopping.store(true, Ordering::Relaxed);
+        }
+        // A thread that has panicked says so by an answer.
+        let _ = self.orders.send(order);
+    }
+
+    /// What it has to say, if anything.
+    pub(super) fn answer(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+/// Last words of a panic.
+fn words(panic: &Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+/// A surface that tasks are being computed of.
+struct Current {
+    model: u32,
+    landscape: u32,
+    scene: Arc<Scene>,
+}
+
+/// An engine and what it was made for.
+struct Prepared {
+    model: u32,
+    elements: Vec<Element>,
+    engine: Box<dyn Engine>,
+}
+
+/// What the thread knows.
+struct Desk {
+    pool: ThreadPool,
+    outbox: Sender<Answer>,
+    stopping: Arc<AtomicBool>,
+    models: HashMap<u32, Arc<Model>>,
+    landscapes: HashMap<u32, Arc<Landscape>>,
+    /// Tasks whose model has not arrived.
+    waiting: Vec<Task>,
+    /// The last ones, since the next task often needs the same.
+    current: Option<Current>,
+    engine: Option<Prepared>,
+}
+
+impl Desk {
+    fn new(pool: ThreadPool, outbox: Sender<Answer>, stopping: Arc<AtomicBool>) -> Desk {
+        Desk {
+            pool,
+            outbox,
+            stopping,
+            models: HashMap::new(),
+            landscapes: HashMap::new(),
+            waiting: Vec::new(),
+            current: None,
+            engine: None,
+        }
+    }
+
+    fn answer(&self, answer: Answer) {
+        // If the main thread has left, nobody needs it.
+        let _ = self.outbox.send(answer);
+    }
+
+    fn work(&mut self, inbox: &Receiver<Order>) {
+        while let Ok(order) = inbox.recv() {
+            match order {
+                Order::Model(number, model) => {
+                    self.models.insert(number, model);
+                    self.answer(Answer::Have(number));
+                    let (ready, waiting) =
+                        std::mem::take(&mut self.waiting).into_iter().partition(|t: &Task| t.model == number);
+                    self.waiting = waiting;
+                    ready.iter().for_each(|task| self.do_task(task));
+                }
+                Order::Landscape(number, landscape) => {
+                    self.landscapes.insert(number, landscape);
+                }
+                Order::Task(task) if self.models.contains_key(&task.model) => self.do_task(&task),
+                Order::Task(task) => self.waiting.push(task),
+                Order::Forget { models, landscapes } => self.forget(&models, &landscapes),
+                Order::Stop => {
+                    let waiting = std::mem::take(&mut self.waiting);
+                    waiting.iter().for_each(|task| self.do_task(task));
+                }
+                Order::Quit => return,
+                Order::Seat(_) | Order::PassOn { .. } => {}
+            }
+        }
+    }
+
+    fn forget(&mut self, models: &[u32], landscapes: &[u32]) {
+        self.models.retain(|number, _| !models.contains(number));
+        self.landscapes.retain(|number, _| !landscapes.contains(number));
+        self.current.take_if(|c| models.contains(&c.model) || landscapes.contains(&c.landscape));
+        self.engine.take_if(|e| models.contains(&e.model));
+    }
+
+    fn do_task(&mut self, task: &Task) {
+        let answer = match self.stopping.load(Ordering::Relaxed) {
+            true => Answer::Dropped(task.number),
+            false => match self.compute(task) {
+                Ok(computed) => Answer::Computed(computed),
+                Err(why) => Answer::Failed { task: task.number, why },
+            },
+        };
+        self.answer(answer);
+    }
+
+    fn compute(&mut self, task: &Task) -> Result<Computed, String> {
+        fault::inject(task.number);
+        let began = Instant::now();
+        let (Some(model), Some(landscape)) =
+            (self.models.get(&task.model), self.landscapes.get(&task.landscape))
+        else {
+            return Err("the task came without its landscape; please report this".into());
+        };
+        let (model, landscape) = (model.clone(), landscape.clone());
+        let scene = self.scene(task, &model, &landscape)?;
+        let Desk { pool, engine, .. } = self;
+        let engine = prepared(engine, task.model, &model, &landscape);
+        let reference = match task.reference {
+            true => Some(pool.install(|| reference(engine, &model, &landscape))?),
+            false => None,
+        };
+        let preparation = began.elapsed().as_secs_f64();
+        let began = Instant::now();
+        let results = pool.install(|| evaluate(engine, &scene, &task.points))?;
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(Computed { task: task.number, results, seconds, preparation, reference })
+    }
+
+    fn scene(
+        &mut self,
+        task: &Task,
+        model: &Model,
+        landscape: &Arc<Landscape>,
+    ) -> Result<Arc<Scene>, String> {
+        let fits = |c: &&Current| (c.model, c.landscape) == (task.model, task.landscape);
+        if let Some(current) = self.current.as_ref().filter(fits) {
+            return Ok(current.scene.clone());
+        }
+        let scene = Scene::new(landscape.clone(), &model.potential).map_err(|e| e.to_string())?;
+        let scene = Arc::new(scene);
+        self.current = Some(Current { model: task.model, landscape: task.landscape, scene: scene.clone() });
+        Ok(scene)
+    }
+}
+
+/// An engine for a model and the elements of a landscape: the last one if it fits.
+fn prepared<'e>(
+    last: &'e mut Option<Prepared>,
+    number: u32,
+    model: &Model,
+    landscape: &Landscape,
+) -> &'e mut dyn Engine {
+    let elements = landscape.elements();
+    let fits = |e: &Prepared| e.model == number && e.elements == elements;
+    let prepared = match last.take().filter(fits) {
+        Some(prepared) => prepared,
+        None => {
+            let engine = model.engine(&elements);
+            log::debug!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
+            Prepared { model: number, elements, engine }
+        }
+    };
+    last.insert(prepared).engine.as_mut()
+}
+
+/// Evaluates points in calls that keep all threads busy, and keep no more of what points share than they must.
+fn evaluate(
+    engine: &mut dyn Engine,
+    scene: &Arc<Scene>,
+    points: &[Point],
+) -> Result<Vec<PointResult>, String> {
+    let call = CALL.max(CALL_OF_THREAD * rayon::current_num_threads());
+    let calls = points.chunks(call).map(|points| engine.evaluate(scene, points));
+    let results: Result<Vec<_>, _> = calls.collect();
+    results.map(|results| results.concat()).map_err(|e| e.to_string())
+}
+
+/// Energy of the input structure in eV per atom.
+fn reference(engine: &mut dyn Engine, model: &Model, landscape: &Landscape) -> Result<f64, String> {
+    let (crystal, thresholds) = (landscape.crystal.clone(), landscape.thresholds.clone());
+    let single = Arc::new(Landscape::single_point(crystal, thresholds));
+    let scene = Arc::new(Scene::new(single, &model.potential).map_err(|e| e.to_string())?);
+    let results = engine.evaluate(&scene, &[Point(0)]).map_err(|e| e.to_string())?;
+    Ok(results.first().map_or(f64::NAN, |r| r.energy))
+}
+
+/// Faults on purpose, for tests of what follows; compiled in with debug assertions only.
+mod fault {
+    /// `S2DPES_FAULT=panic:7` panics in task 7.
+    #[cfg(debug_assertions)]
+    pub(super) fn inject(task: u32) {
+        let fault = std::env::var("S2DPES_FAULT").unwrap_or_default();
+        if fault.strip_prefix("panic:").and_then(|n| n.parse().ok()) == Some(task) {
+            panic!("asked to panic in task {task}");
+        }
+    }
+
+    #[cfg(not(debug_assertions))]
+    pub(super) fn inject(_: u32) {}
+}

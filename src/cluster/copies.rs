@@ -1,0 +1,100 @@
+//! Who has a model and who passes it on: a copy doubles with every transfer, so that rank 0 does not send thousands.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// Copies that a rank sends at a time.
+const AT_A_TIME: usize = 2;
+
+/// One model among the ranks. Rank 0 has it from the beginning; its computing thread asks like any rank.
+#[derive(Debug)]
+pub(super) struct Copies {
+    /// Ranks that ask or have asked.
+    asked: HashSet<usize>,
+    /// Ranks that can pass it on, and how many copies they are sending.
+    senders: Vec<(usize, usize)>,
+    /// Ranks that are being sent it, and by whom.
+    on_the_way: HashMap<usize, usize>,
+    waiting: VecDeque<usize>,
+}
+
+/// A copy to be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Transfer {
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+impl Copies {
+    pub(super) fn new() -> Copies {
+        Copies {
+            asked: HashSet::new(),
+            senders: vec![(0, 0)],
+            on_the_way: HashMap::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// A rank needs the model: what to send now.
+    pub(super) fn ask(&mut self, rank: usize) -> Vec<Transfer> {
+        if !self.asked.insert(rank) {
+            return Vec::new();
+        }
+        if rank == 0 {
+            // Within the process.
+            return vec![Transfer { from: 0, to: 0 }];
+        }
+        self.waiting.push_back(rank);
+        self.transfers()
+    }
+
+    /// A rank has got it: what to send now.
+    pub(super) fn arrived(&mut self, rank: usize) -> Vec<Transfer> {
+        let Some(from) = self.on_the_way.remove(&rank) else { return Vec::new() };
+        self.senders.iter_mut().filter(|(r, _)| *r == from).for_each(|(_, sending)| *sending -= 1);
+        self.senders.push((rank, 0));
+        self.transfers()
+    }
+
+    fn transfers(&mut self) -> Vec<Transfer> {
+        let mut transfers = Vec::new();
+        while !self.waiting.is_empty() {
+            let free = self.senders.iter_mut().filter(|(_, sending)| *sending < AT_A_TIME);
+            let Some((from, sending)) = free.min_by_key(|(_, sending)| *sending) else { break };
+            let Some(to) = self.waiting.pop_front() else { break };
+            *sending += 1;
+            self.on_the_way.insert(to, *from);
+            transfers.push(Transfer { from: *from, to });
+        }
+        transfers
+    }
+
+    /// Ranks that have it or will.
+    pub(super) fn holders(&self) -> impl Iterator<Item = usize> + '_ {
+        self.asked.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rank_gets_one_copy_in_logarithmic_time() {
+        let mut copies = Copies::new();
+        let mut moving: Vec<Transfer> = (0..1000).flat_map(|rank| copies.ask(rank)).collect();
+        assert!(copies.ask(5).is_empty());
+        let (mut got, mut rounds) = (vec![0; 1000], 0);
+        while !moving.is_empty() {
+            rounds += 1;
+            for sender in 1..1000 {
+                assert!(moving.iter().filter(|t| t.from == sender).count() <= AT_A_TIME);
+            }
+            let arrived: Vec<usize> = moving.drain(..).map(|t| t.to).collect();
+            arrived.iter().for_each(|rank| got[*rank] += 1);
+            moving = arrived.into_iter().flat_map(|rank| copies.arrived(rank)).collect();
+        }
+        assert!(got.iter().all(|n| *n == 1));
+        assert!(rounds <= 8, "{rounds}");
+        assert_eq!(copies.holders().count(), 1000);
+    }
+}

@@ -1,0 +1,166 @@
+//! Messages over MPI. Only the main thread calls it.
+
+use std::os::raw::{c_int, c_void};
+use std::time::{Duration, Instant};
+
+use mpi::Threading;
+use mpi::environment::Universe;
+use mpi::ffi;
+use mpi::point_to_point::{Message as Envelope, Status};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::*;
+
+use super::{ClusterError, Message, Transport};
+
+/// Between two looks for a message.
+const POLL: Duration = Duration::from_micros(200);
+/// Exit code of a job that a panic ends.
+const PANICKED: c_int = 1;
+
+/// This process among all of an MPI job.
+pub struct Mpi {
+    // Dropped before the universe, whose end finalizes MPI.
+    world: SimpleCommunicator,
+    node: usize,
+    sending: Vec<Sending>,
+    started: Instant,
+    _universe: Universe,
+}
+
+/// A message that MPI may still be reading.
+struct Sending {
+    request: ffi::MPI_Request,
+    _bytes: Vec<u8>,
+}
+
+impl Mpi {
+    /// Starts MPI. From now on a panic of the main thread ends all ranks: one that waits for a rank that is gone would
+    /// wait for ever.
+    pub fn start() -> Result<Mpi, ClusterError> {
+        let (universe, threading) = mpi::initialize_with_threading(Threading::Funneled)
+            .ok_or_else(|| ClusterError::Transport("MPI has been started before".into()))?;
+        if threading < Threading::Funneled {
+            return Err(ClusterError::Transport("this MPI allows no threads beside it".into()));
+        }
+        let world = universe.world();
+        end_all_on_panic(world.rank());
+        let mut node = world.rank();
+        world.split_shared(world.rank()).process_at_rank(0).broadcast_into(&mut node);
+        Ok(Mpi {
+            world,
+            node: node as usize,
+            sending: Vec::new(),
+            started: Instant::now(),
+            _universe: universe,
+        })
+    }
+
+    /// Ends all ranks at once, whatever they do.
+    pub fn abort(self, code: u8) -> ! {
+        self.world.abort(code.into())
+    }
+
+    /// Forgets messages that have been sent.
+    fn progress(&mut self) {
+        self.sending.retain_mut(|sending| {
+            let mut done: c_int = 0;
+            // SAFETY: the request is one that MPI_Isend gave and no test has completed yet.
+            unsafe { ffi::MPI_Test(&mut sending.request, &mut done, ffi::RSMPI_STATUS_IGNORE) };
+            done == 0
+        });
+    }
+
+    fn take(&self, envelope: Envelope, status: &Status) -> Result<(usize, Message), ClusterError> {
+        let rank = status.source_rank() as usize;
+        let mut bytes = vec![0_u8; status.count(u8::equivalent_datatype()) as usize];
+        envelope.matched_receive_into(&mut bytes[..]);
+        match postcard::from_bytes(&bytes) {
+            Ok(message) => Ok((rank, message)),
+            Err(error) => Err(ClusterError::Protocol { rank, what: format!("it sent no message ({error})") }),
+        }
+    }
+}
+
+fn end_all_on_panic(rank: c_int) {
+    let (main, before) = (std::thread::current().id(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |info| {
+        before(info);
+        // Panics of other threads reach rank 0 as a message.
+        if std::thread::current().id() == main {
+            eprintln!("rank {rank}: this panic ends all ranks; finished tiles are stored");
+            // SAFETY: this is the main thread, and MPI has been started: nobody calls the hook after it is finalized
+            // but with a panic of `drop`, which ends the process as well.
+            unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, PANICKED) };
+        }
+    }));
+}
+
+impl Transport for Mpi {
+    fn rank(&self) -> usize {
+        self.world.rank() as usize
+    }
+
+    fn size(&self) -> usize {
+        self.world.size() as usize
+    }
+
+    fn node(&self) -> usize {
+        self.node
+    }
+
+    fn send(&mut self, to: usize, message: Message) -> Result<(), ClusterError> {
+        let fail =
+            |what: String| ClusterError::Transport(format!("a message to rank {to} cannot be sent: {what}"));
+        let bytes = postcard::to_stdvec(&message).map_err(|e| fail(e.to_string()))?;
+        let count =
+            c_int::try_from(bytes.len()).map_err(|_| fail(format!("it has {} bytes", bytes.len())))?;
+        // SAFETY: all zeros is a value of the request, an integer or a pointer, which MPI_Isend overwrites. The buffer
+        // has `count` bytes on the heap; they neither move nor are freed before MPI_Test or MPI_Wait says that MPI is
+        // done with them.
+        let request = unsafe {
+            let mut request: ffi::MPI_Request = std::mem::zeroed();
+            let datatype = u8::equivalent_datatype();
+            ffi::MPI_Isend(
+                bytes.as_ptr().cast::<c_void>().cast_mut(),
+                count,
+                datatype.as_raw(),
+                to as c_int,
+                0,
+                self.world.as_raw(),
+                &mut request,
+            );
+            request
+        };
+        self.sending.push(Sending { request, _bytes: bytes });
+        Ok(())
+    }
+
+    fn receive(&mut self, patience: Duration) -> Result<Option<(usize, Message)>, ClusterError> {
+        let until = Instant::now() + patience;
+        loop {
+            self.progress();
+            if let Some((envelope, status)) = self.world.any_process().immediate_matched_probe() {
+                return self.take(envelope, &status).map(Some);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            std::thread::sleep(left.min(POLL));
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Drop for Mpi {
+    /// Waits until everything has been sent.
+    fn drop(&mut self) {
+        for sending in &mut self.sending {
+            // SAFETY: as in `progress`.
+            unsafe { ffi::MPI_Wait(&mut sending.request, ffi::RSMPI_STATUS_IGNORE) };
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Ranks -> machines, threads, GPUs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::compute::Compute;
+use super::{Answer, ClusterError, Message, Order, Presence, Transport};
+
+/// Where a rank computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Name of the machine.
+    pub host: String,
+    /// Lowest rank on the same machine.
+    pub node: u32,
+    /// Place among the ranks of the machine, from 0.
+    pub local_rank: u32,
+    /// Threads that compute.
+    pub threads: u32,
+    /// The GPU among those that the rank sees: its place on the machine modulo their number.
+    pub gpu: Option<u32>,
+}
+
+impl Presence {
+    /// What this process has to work with. `threads` is the user's wish, 0 for none; `SLURM_CPUS_PER_TASK` is the
+    /// batch system's.
+    pub fn of_this_process(node: usize, threads: usize) -> Presence {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let cpus = file("/proc/self/status")
+            .lines()
+            .find_map(|l| l.strip_prefix("Cpus_allowed_list:").map(str::trim).map(String::from));
+        let host = variable("SLURMD_NODENAME")
+            .unwrap_or_else(|| file("/proc/sys/kernel/hostname").trim().to_string());
+        let wish = variable("SLURM_CPUS_PER_TASK").and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| list.split(',').count());
+        Presence {
+            host,
+            node: node as u32,
+            cpus: cpus.unwrap_or_default(),
+            cpu_count: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+            threads: if threads > 0 { threads as u32 } else { wish },
+            gpus: gpus as u32,
+        }
+    }
+}
+
+/// Seats ranks, in their order. Ranks of a machine that may use the same CPUs share them, so that no CPU has two
+/// computing threads; a rank never gets more threads than CPUs, unless the user wants it so for a rank alone.
+fn seats(ranks: &[Presence]) -> Vec<Seat> {
+    let seat = |(rank, presence): (usize, &Presence)| {
+        let on_node = |other: &&Presence| other.node == presence.node;
+        let sharers = ranks.iter().filter(on_node).filter(|o| o.cpus == presence.cpus).count() as u32;
+        let share = (presence.cpu_count / sharers).max(1);
+        let threads = match presence.threads {
+            0 => share,
+            wish if sharers == 1 => wish,
+            wish => wish.min(share),
+        };
+        let local_rank = ranks[..rank].iter().filter(on_node).count() as u32;
+        let gpu = (presence.gpus > 0).then(|| local_rank % presence.gpus);
+        Seat { host: presence.host.clone(), node: presence.node, local_rank, threads, gpu }
+    };
+    ranks.iter().enumerate().map(seat).collect()
+}
+
+/// One line a machine: `n1: ranks 0-3 on 4 threads each`.
+fn describe(seats: &[Seat]) -> Vec<String> {
+    let mut nodes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (rank, seat) in seats.iter().enumerate() {
+        nodes.entry(seat.node).or_default().push(rank);
+    }
+    let line = |ranks: &Vec<usize>| {
+        let each = |text: fn(&Seat) -> String| {
+            let mut texts: Vec<String> = ranks.iter().map(|r| text(&seats[*r])).collect();
+            let all_same = texts.windows(2).all(|w| w[0] == w[1]);
+            if all_same {
+                texts.truncate(1);
+            }
+            texts.join(" ")
+        };
+        let threads = each(|s| s.threads.to_string());
+        let gpus = match ranks.iter().any(|r| seats[*r].gpu.is_some()) {
+            true => format!(", GPU {}", each(|s| s.gpu.map_or("-".into(), |g| g.to_string()))),
+            false => String::new(),
+        };
+        let names: Vec<String> = ranks.iter().map(usize::to_string).collect();
+        let (noun, unit) = (
+            if names.len() == 1 { "rank" } else { "ranks" },
+            if threads == "1" { "thread" } else { "threads" },
+        );
+        let each = if names.len() == 1 { "" } else { " each" };
+        format!("{}: {noun} {}, {threads} {unit}{each}{gpus}", seats[ranks[0]].host, names.join(" "))
+    };
+    nodes.values().map(line).collect()
+}
+
+/// Says what is not as its user may think.
+fn warn(ranks: &[Presence], seats: &[Seat]) {
+    for (rank, (presence, seat)) in
+        ranks.iter().zip(seats).enumerate().filter(|(_, (_, s))| s.local_rank == 0)
+    {
+        let on_node = seats.iter().filter(|s| s.node == seat.node).count();
+        if presence.gpus > 0 && on_node > presence.gpus as usize {
+            log::warn!("{}: {on_node} ranks share {} GPUs", seat.host, presence.gpus);
+        }
+        if presence.gpus > 0 {
+            log::warn!("{}: this version computes on CPUs; its {} GPUs stay idle", seat.host, presence.gpus);
+        }
+        if presence.threads > seat.threads {
+            log::warn!(
+                "{}: rank {rank} asks for {} threads, but {on_node} ranks share CPUs {} there: it gets {}",
+                seat.host,
+                presence.threads,
+                presence.cpus,
+                seat.threads
+            );
+        } else if presence.threads > presence.cpu_count {
+            log::warn!("{}: {} threads compute on {} CPUs", seat.host, seat.threads, presence.cpu_count);
+        }
+    }
+}
+
+/// All ranks, as rank 0 sees them. When it goes, they are told to end.
+pub struct Crew<T: Transport> {
+    transport: T,
+    own: Compute,
+    /// By rank.
+    pub seats: Vec<Seat>,
+}
+
+/// Ranks that do not show up for so long never will.
+const ARRIVAL: Duration = Duration::from_secs(300);
+/// Between two looks at the own computing thread.
+const POLL: Duration = Duration::from_micros(200);
+
+impl<T: Transport> Crew<T> {
+    /// Waits for all ranks and seats them. `threads` is the user's wish for rank 0, 0 for none.
+    pub fn muster(mut transport: T, threads: usize) -> Result<Crew<T>, ClusterError> {
+        let mut here: Vec<Option<Presence>> = vec![None; transport.size()];
+        here[0] = Some(Presence::of_this_process(transport.node(), threads));
+        while here.iter().any(Option::is_none) {
+            match transport.receive(ARRIVAL)? {
+                Some((rank, Message::Answer(Answer::Here(presence)))) => here[rank] = Some(presence),
+                Some((_, Message::Answer(Answer::StopAsked(_) | Answer::Alive))) => {}
+                Some((rank, _)) => {
+                    return Err(ClusterError::Protocol { rank, what: "it did not introduce itself".into() });
+                }
+                None => {
+                    let rank = here.iter().position(Option::is_none).unwrap_or(0);
+                    return Err(ClusterError::Lost { rank, seconds: ARRIVAL.as_secs() });
+                }
+            }
+        }
+        let here: Vec<Presence> = here.into_iter().flatten().collect();
+        let seats = seats(&here);
+        if seats.len() > 1 {
+            describe(&seats).iter().for_each(|line| log::info!("{line}"));
+        }
+        warn(&here, &seats);
+        for (rank, seat) in seats.iter().enumerate().skip(1) {
+            transport.send(rank, Message::Order(Order::Seat(seat.clone())))?;
+        }
+        let own = Compute::start(seats[0].threads as usize)?;
+        Ok(Crew { transport, own, seats })
+    }
+}
+
+/// Rank 0 reaches its own computing thread as it reaches the other ranks.
+impl<T: Transport> Transport for Crew<T> {
+    fn rank(&self) -> usize {
+        self.transport.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.transport.size()
+    }
+
+    fn node(&self) -> usize {
+        self.transport.node()
+    }
+
+    fn send(&mut self, to: usize, message: Message) -> Result<(), ClusterError> {
+        match message {
+            Message::Order(order) if to == self.rank() => {
+                self.own.order(order);
+                Ok(())
+            }
+            message => self.transport.send(to, message),
+        }
+    }
+
+    fn receive(&mut self, patience: Duration) -> Result<Option<(usize, Message)>, ClusterError> {
+        let until = self.now() + patience;
+        loop {
+            if let Some(answer) = self.own.answer() {
+                return Ok(Some((self.rank(), Message::Answer(answer))));
+            }
+            let left = until.saturating_sub(self.now());
+            if let Some(received) = self.transport.receive(left.min(POLL))? {
+                return Ok(Some(received));
+            }
+            if left.is_zero() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.transport.now()
+    }
+}
+
+impl<T: Transport> Drop for Crew<T> {
+    fn drop(&mut self) {
+        for rank in 0..self.size() {
+            // A rank that cannot be reached any more needs no end.
+            let _ = self.send(rank, Message::Order(Order::Quit));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rank(node: u32, cpus: &str, cpu_count: u32, threads: u32, gpus: u32) -> Presence {
+        Presence { host: format!("n{node}"), node, cpus: cpus.into(), cpu_count, threads, gpus }
+    }
+
+    fn threads(ranks: &[Presence]) -> Vec<u32> {
+        seats(ranks).iter().map(|s| s.threads).collect()
+    }
+
+    #[test]
+    fn ranks_share_cpus_without_oversubscription() {
+        // Unbound, as mpirun often leaves them; then bound each to its own.
+        assert_eq!(threads(&vec![rank(0, "0-15", 16, 0, 0); 4]), [4; 4]);
+        assert_eq!(threads(&[rank(0, "0-7", 8, 0, 0), rank(0, "8-15", 8, 0, 0)]), [8, 8]);
+        // More ranks than CPUs still compute, and CPUs of other machines are others.
+        assert_eq!(threads(&vec![rank(0, "0-1", 2, 0, 0); 3]), [1; 3]);
+        assert_eq!(threads(&[rank(0, "0-3", 4, 0, 0), rank(1, "0-3", 4, 0, 0)]), [4, 4]);
+        // A wish is granted as far as the share goes; alone, as it is.
+        assert_eq!(threads(&vec![rank(0, "0-15", 16, 2, 0); 4]), [2; 4]);
+        assert_eq!(threads(&vec![rank(0, "0-15", 16, 8, 0); 4]), [4; 4]);
+        assert_eq!(threads(&[rank(0, "0-3", 4, 6, 0)]), [6]);
+    }
+
+    #[test]
+    fn a_rank_takes_the_gpu_of_its_place_on_the_machine() {
+        let gpus = |ranks: &[Presence]| seats(ranks).iter().map(|s| s.gpu).collect::<Vec<_>>();
+        let node = |node| vec![rank(node, "0-71", 72, 0, 4); 4];
+        assert_eq!(gpus(&[node(0), node(4)].concat()), [0, 1, 2, 3, 0, 1, 2, 3].map(Some));
+        // The batch system shows each rank its own, or there are fewer GPUs than ranks, or none.
+        assert_eq!(gpus(&vec![rank(0, "0-71", 72, 0, 1); 4]), [Some(0); 4]);
+        assert_eq!(gpus(&vec![rank(0, "0-71", 72, 0, 2); 3]), [Some(0), Some(1), Some(0)]);
+        assert_eq!(gpus(&vec![rank(0, "0-1", 2, 0, 0); 2]), [None, None]);
+    }
+
+    #[test]
+    fn machines_are_described_in_a_line_each() {
+        let ranks = [rank(0, "0-3", 4, 0, 2), rank(0, "0-3", 4, 0, 2), rank(2, "0-3", 4, 0, 0)];
+        let lines = describe(&seats(&ranks));
+        assert_eq!(lines, ["n0: ranks 0 1, 2 threads each, GPU 0 1", "n2: rank 2, 4 threads"]);
+    }
+}

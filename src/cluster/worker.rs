@@ -1,0 +1,89 @@
+//! The main loop of every rank but 0: passes orders to the computing thread and its answers to rank 0.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::compute::Compute;
+use super::{Answer, ClusterError, Message, Order, Presence, Stop, Transport};
+use crate::work::Model;
+
+/// Between two looks at the computing thread.
+const PATIENCE: Duration = Duration::from_micros(500);
+/// Between two signs of life.
+const ALIVE: Duration = Duration::from_secs(5);
+
+/// Works for rank 0 until it sends [`Order::Quit`]. `threads` is the user's wish, 0 for none.
+pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Result<(), ClusterError> {
+    let here = Presence::of_this_process(transport.node(), threads);
+    transport.send(0, Message::Answer(Answer::Here(here)))?;
+    let Some(seat) = first_order(transport)? else { return Ok(()) };
+    log::debug!("{seat:?}");
+    let compute = Compute::start(seat.threads as usize)?;
+    let mut models: HashMap<u32, Arc<Model>> = HashMap::new();
+    let (mut said, mut stop_said) = (transport.now(), false);
+    loop {
+        if let Some((from, message)) = transport.receive(PATIENCE)? {
+            match message {
+                Message::Order(Order::Quit) => return Ok(()),
+                Message::Order(Order::PassOn { model, to }) => pass_on(transport, &models, model, to)?,
+                Message::Order(order) => {
+                    note(&mut models, &order);
+                    compute.order(order);
+                }
+                Message::Answer(_) => return Err(unexpected(from)),
+            }
+        }
+        let mut answers: Vec<Answer> = std::iter::from_fn(|| compute.answer()).collect();
+        if let Some(signal) = stop.asked().filter(|_| !stop_said) {
+            stop_said = true;
+            answers.push(Answer::StopAsked(signal.into()));
+        }
+        if answers.is_empty() && transport.now() - said > ALIVE {
+            answers.push(Answer::Alive);
+        }
+        for answer in answers {
+            said = transport.now();
+            transport.send(0, Message::Answer(answer))?;
+        }
+    }
+}
+
+/// The rank's seat; nothing if rank 0 ends before the start.
+fn first_order<T: Transport>(transport: &mut T) -> Result<Option<super::Seat>, ClusterError> {
+    loop {
+        match transport.receive(ALIVE)? {
+            None => {}
+            Some((_, Message::Order(Order::Seat(seat)))) => return Ok(Some(seat)),
+            Some((_, Message::Order(Order::Quit))) => return Ok(None),
+            Some((from, _)) => return Err(unexpected(from)),
+        }
+    }
+}
+
+/// Remembers models, which other ranks may need from here.
+fn note(models: &mut HashMap<u32, Arc<Model>>, order: &Order) {
+    match order {
+        Order::Model(number, model) => {
+            models.insert(*number, model.clone());
+        }
+        Order::Forget { models: forgotten, .. } => models.retain(|number, _| !forgotten.contains(number)),
+        _ => {}
+    }
+}
+
+fn pass_on<T: Transport>(
+    transport: &mut T,
+    models: &HashMap<u32, Arc<Model>>,
+    model: u32,
+    to: u32,
+) -> Result<(), ClusterError> {
+    match models.get(&model) {
+        Some(known) => transport.send(to as usize, Message::Order(Order::Model(model, known.clone()))),
+        None => Err(ClusterError::Protocol { rank: 0, what: format!("model {model} has never been here") }),
+    }
+}
+
+fn unexpected(rank: usize) -> ClusterError {
+    ClusterError::Protocol { rank, what: "it sent a message that does not belong here".into() }
+}
