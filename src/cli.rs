@@ -98,8 +98,7 @@ pub(crate) fn main() -> ExitCode {
     let rank = Launch::of_environment().rank;
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        // Once is enough.
-        Err(_) if rank > 0 => return ExitCode::from(BAD_INPUT),
+        Err(_) if rank > 0 => return LEFT_TO_RANK_0,
         Err(error) => error.exit(),
     };
     start_log(rank);
@@ -120,6 +119,8 @@ pub(crate) fn main() -> ExitCode {
     exit_code(ending, rank)
 }
 
+/// All ranks fail alike, and rank 0 says so; an error of another one might end it before it does.
+const LEFT_TO_RANK_0: ExitCode = ExitCode::SUCCESS;
 /// Exit code of what the user can mend.
 const BAD_INPUT: u8 = 2;
 
@@ -128,8 +129,7 @@ fn exit_code(ending: Result<Ending, Failure>, rank: usize) -> ExitCode {
         Ok(Ending::Complete) | Err(Failure::ClosedPipe) => return ExitCode::SUCCESS,
         Ok(Ending::Partial) => return ExitCode::from(3),
         Ok(Ending::Stopped) => return ExitCode::from(75),
-        // All ranks say the same.
-        Err(Failure::Input(_)) if rank > 0 => return ExitCode::from(BAD_INPUT),
+        Err(Failure::Input(_)) if rank > 0 => return LEFT_TO_RANK_0,
         Err(Failure::Input(message)) => (BAD_INPUT, message),
         Err(Failure::Other(message) | Failure::Ranks(message)) => (1, message),
     };

@@ -160,7 +160,7 @@ impl Desk {
     }
 
     fn compute(&mut self, task: &Task) -> Result<Computed, String> {
-        fault::inject(task.number);
+        fault::inject(task.number)?;
         let began = Instant::now();
         let (Some(model), Some(landscape)) =
             (self.models.get(&task.model), self.landscapes.get(&task.landscape))
@@ -242,15 +242,21 @@ fn reference(engine: &mut dyn Engine, model: &Model, landscape: &Landscape) -> R
 
 /// Faults on purpose, for tests of what follows; compiled in with debug assertions only.
 mod fault {
-    /// `S2DPES_FAULT=panic:7` panics in task 7.
+    /// `S2DPES_FAULT=panic:7` panics in task 7, `S2DPES_FAULT=fail:7` fails it.
     #[cfg(debug_assertions)]
-    pub(super) fn inject(task: u32) {
+    pub(super) fn inject(task: u32) -> Result<(), String> {
         let fault = std::env::var("S2DPES_FAULT").unwrap_or_default();
-        if fault.strip_prefix("panic:").and_then(|n| n.parse().ok()) == Some(task) {
-            panic!("asked to panic in task {task}");
+        match fault.split_once(':') {
+            Some((kind, number)) if number.parse() == Ok(task) => {
+                assert!(kind != "panic", "asked to panic in task {task}");
+                Err(format!("asked to fail in task {task}"))
+            }
+            _ => Ok(()),
         }
     }
 
     #[cfg(not(debug_assertions))]
-    pub(super) fn inject(_: u32) {}
+    pub(super) fn inject(_: u32) -> Result<(), String> {
+        Ok(())
+    }
 }

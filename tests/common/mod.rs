@@ -2,14 +2,17 @@
 
 #![allow(dead_code, reason = "every test file uses a part of this")]
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use s2dpes::crystal::{Element, Structure, read_structure};
 use s2dpes::engine::{PointResult, Scene};
 use s2dpes::landscape::{Landscape, Point};
 use s2dpes::potential::Potential;
+use s2dpes::store::Results;
 use s2dpes::work::{Model, Precision};
 
 /// A path below `tests/data`.
@@ -132,3 +135,38 @@ name = "CaTiO3"
 [[structure.landscape]]
 axes = [ { dof = "Ca1.x", points = 10 }, { dof = "Ca1.z", points = 12 } ]
 "#;
+
+/// Starts the program on some ranks: with Open MPI, or with what `S2DPES_MPIRUN` says.
+pub fn mpirun(ranks: usize) -> Command {
+    let launcher = std::env::var("S2DPES_MPIRUN");
+    let launcher = launcher.as_deref().unwrap_or("mpirun --allow-run-as-root --oversubscribe");
+    let mut words = launcher.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(["-n", &ranks.to_string(), env!("CARGO_BIN_EXE_s2dpes")]);
+    command
+}
+
+/// Everything that a result file holds of its surfaces, bit by bit, but for tiles and times.
+pub fn contents(file: &Path) -> BTreeMap<String, Vec<u64>> {
+    let results = Results::open(file).unwrap();
+    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<u64>>();
+    let mut contents = BTreeMap::new();
+    for (structure, name) in results.landscapes().unwrap() {
+        let landscape = results.landscape(&structure, &name).unwrap();
+        let mut put = |what: String, values| contents.insert(format!("{structure}/{name}/{what}"), values);
+        put("distance_cost".into(), bits(&landscape.distance_cost));
+        put("minimum_distance".into(), bits(&landscape.minimum_distance));
+        for axis in &landscape.axes {
+            put(axis.name.clone(), bits(&axis.values));
+        }
+        for model in landscape.models {
+            let wide = |values: Vec<u8>| values.into_iter().map(u64::from).collect();
+            let index = model.irreducible_index.into_iter().map(u64::from).collect();
+            put(format!("{}/energy", model.name), bits(&model.energy));
+            put(format!("{}/reference_energy", model.name), bits(&[model.reference_energy]));
+            put(format!("{}/status", model.name), wide(model.status));
+            put(format!("{}/irreducible_index", model.name), index);
+        }
+    }
+    contents
+}
