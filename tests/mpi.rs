@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{contents, data, mpirun, write_model};
+use common::{contents, data, mpirun, ranks_in, send, write_model};
 use s2dpes::campaign::{Options, run};
 use s2dpes::cluster::{Channels, Crew, Stop, serve};
 use s2dpes::config::Campaign;
@@ -148,31 +148,6 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("{:?}: {}", output.status, said(output)))
 }
 
-fn send(signal: &str, pid: u32) {
-    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
-}
-
-/// Processes of the program in a folder, by rank.
-fn ranks_in(folder: &Path) -> Vec<u32> {
-    let mut ranks = Vec::new();
-    for process in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
-        let is_ours = std::fs::read_link(process.path().join("exe"))
-            .is_ok_and(|exe| exe == Path::new(env!("CARGO_BIN_EXE_s2dpes")))
-            && std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
-        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
-        let rank = String::from_utf8_lossy(&environment).split('\0').find_map(|line| {
-            let rank = line.strip_prefix("OMPI_COMM_WORLD_RANK=").or(line.strip_prefix("PMI_RANK="))?;
-            rank.parse::<u32>().ok()
-        });
-        if let (true, Some(rank)) = (is_ours, rank) {
-            ranks.push((rank, pid));
-        }
-    }
-    ranks.sort_unstable();
-    ranks.into_iter().map(|(_, pid)| pid).collect()
-}
-
 /// How a run ended that was told to stop: soon, with exit code 75.
 fn assert_stopped(child: Child, signal: &str) {
     let asked = Instant::now();
@@ -180,7 +155,11 @@ fn assert_stopped(child: Child, signal: &str) {
     assert_eq!(code(&output), 75, "{}", said(&output));
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     let stopped = format!("stopped by {signal}");
-    assert!(said(&output).contains(&stopped) && said(&output).contains("the same command goes on"), "{}", said(&output));
+    assert!(
+        said(&output).contains(&stopped) && said(&output).contains("the same command goes on"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -232,7 +211,8 @@ fn signals_to_any_rank_stop_a_run_in_good_order_and_the_same_command_finishes_it
     assert!(said(&output).contains("tiles were in the file already"), "{}", said(&output));
     let state = setting.status();
     assert_eq!(state["surfaces"][0]["open"], 0);
-    let ranks: Vec<u64> = state["runs"].as_array().unwrap().iter().map(|r| r["ranks"].as_u64().unwrap()).collect();
+    let ranks: Vec<u64> =
+        state["runs"].as_array().unwrap().iter().map(|r| r["ranks"].as_u64().unwrap()).collect();
     assert_eq!(ranks, [3, 1, 2]);
     let stored = contents(&setting.path("result.h5"));
     let uninterrupted = setting.alone(&["run", "campaign.toml", "--restart"]).output().unwrap();
@@ -247,7 +227,11 @@ fn a_panic_on_a_rank_ends_the_job_and_loses_no_finished_tile() {
         let mut command = setting.ranks(3, &["run", "campaign.toml", "--restart"]);
         let output = command.env("S2DPES_FAULT", format!("panic:{task}")).output().unwrap();
         assert!(!output.status.success(), "{}", said(&output));
-        assert!(said(&output).contains(&format!("panicked (asked to panic in task {task})")), "{}", said(&output));
+        assert!(
+            said(&output).contains(&format!("panicked (asked to panic in task {task})")),
+            "{}",
+            said(&output)
+        );
     }
     let output = setting.ranks(3, &["run", "campaign.toml"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", said(&output));
@@ -270,7 +254,10 @@ fn what_fails_on_a_rank_is_named_and_the_rest_is_computed() {
     let output = setting.ranks(2, &["run", "campaign.toml"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", said(&output));
     let state = setting.status();
-    assert!(state["surfaces"].as_array().unwrap().iter().all(|s| s["failed"] == 0 && s["failure"].is_null()), "{state}");
+    assert!(
+        state["surfaces"].as_array().unwrap().iter().all(|s| s["failed"] == 0 && s["failure"].is_null()),
+        "{state}"
+    );
 }
 
 #[test]
@@ -278,7 +265,11 @@ fn ranks_that_do_not_find_one_another_are_refused() {
     let setting = Setting::new(CAMPAIGN);
     let output = setting.alone(&["run", "campaign.toml"]).env("SLURM_NTASKS", "4").output().unwrap();
     assert_eq!(code(&output), 2);
-    assert!(said(&output).contains("the Slurm job has 4 tasks") && said(&output).contains("srun"), "{}", said(&output));
+    assert!(
+        said(&output).contains("the Slurm job has 4 tasks") && said(&output).contains("srun"),
+        "{}",
+        said(&output)
+    );
     let other_mpi = [("PMI_SIZE", "4"), ("PMI_RANK", "0")];
     let output = setting.alone(&["run", "campaign.toml"]).envs(other_mpi).output().unwrap();
     assert_eq!(code(&output), 2, "{}", said(&output));

@@ -170,3 +170,29 @@ pub fn contents(file: &Path) -> BTreeMap<String, Vec<u64>> {
     }
     contents
 }
+
+/// Processes of the program in a folder, by rank.
+pub fn ranks_in(folder: &Path) -> Vec<u32> {
+    let mut ranks = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let is_ours = std::fs::read_link(process.path().join("exe"))
+            .is_ok_and(|exe| exe == Path::new(env!("CARGO_BIN_EXE_s2dpes")))
+            && std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        let rank = String::from_utf8_lossy(&environment).split('\0').find_map(|line| {
+            let rank = line.strip_prefix("OMPI_COMM_WORLD_RANK=").or(line.strip_prefix("PMI_RANK="))?;
+            rank.parse::<u32>().ok()
+        });
+        if let (true, Some(rank)) = (is_ours, rank) {
+            ranks.push((rank, pid));
+        }
+    }
+    ranks.sort_unstable();
+    ranks.into_iter().map(|(_, pid)| pid).collect()
+}
+
+/// Sends a signal, written as for `kill`.
+pub fn send(signal: &str, pid: u32) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}
