@@ -83,6 +83,11 @@ impl Potential {
         Ok(Potential { source: source.to_string(), sha256, family })
     }
 
+    /// Size of its weights in memory, which is that of the message that brings it to a rank.
+    pub fn bytes(&self) -> usize {
+        postcard::experimental::serialized_size(self).unwrap_or(0)
+    }
+
     /// Distance beyond which atoms do not see one another directly, in Angstrom.
     pub fn cutoff(&self) -> f64 {
         match &self.family {

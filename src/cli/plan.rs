@@ -7,7 +7,7 @@ use std::sync::Arc;
 use s2dpes::campaign::prepare;
 use s2dpes::config::Campaign;
 use s2dpes::engine::{Scene, Step};
-use s2dpes::work::{LandscapeWork, SurfaceId, Work};
+use s2dpes::work::{LandscapeWork, Model, SurfaceId, Work};
 
 use super::table::{bytes, table};
 use super::{Ending, Failure};
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let tiles: usize = work.surfaces().map(|id| work.surface(id).tiles.len()).sum();
     writeln!(out, "\n{points} points to evaluate in {tiles} tiles")?;
     writeln!(out, "result file {}, about {}", campaign.output.display(), bytes(size))?;
+    writeln!(out, "{}", memory(&work))?;
     if arguments.cost {
         for id in work.surfaces() {
             write!(out, "\n{}", cost_of(&work, id)?)?;
@@ -56,6 +57,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         writeln!(out, "left out: {skipped}")?;
     }
     Ok(if work.skipped.is_empty() { Ending::Complete } else { Ending::Partial })
+}
+
+/// What a rank keeps, apart from results that are under way.
+fn memory(work: &Work) -> String {
+    let mut models: Vec<&Arc<Model>> = Vec::new();
+    for id in work.surfaces() {
+        let model = &work.surface(id).model;
+        if !models.iter().any(|m| Arc::ptr_eq(m, model)) {
+            models.push(model);
+        }
+    }
+    let size: usize = models.iter().map(|m| m.potential.bytes()).sum();
+    let operators = "the pair operators of one surface (--cost shows them)";
+    format!("memory of a rank: {} of models at most, and {operators}", bytes(size))
 }
 
 fn surface_rows(work: &Work) -> Result<Vec<Vec<String>>, Failure> {

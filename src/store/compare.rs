@@ -5,7 +5,7 @@ use std::path::Path;
 use hdf5::{File, Group};
 
 use super::identity::{self, Identity};
-use super::read::{in_order, own_name};
+use super::read::in_order;
 use super::trouble::explain;
 use super::{StoreError, scales, schema};
 use crate::work::{LandscapeWork, Work};
@@ -72,13 +72,13 @@ fn parts(work: &Work) -> Vec<Part<'_>> {
 /// Parents before their children.
 fn stored_paths(file: &File) -> hdf5::Result<Vec<String>> {
     let mut paths = Vec::new();
-    for structure in in_order(file)? {
-        paths.push(own_name(&structure));
-        for landscape in in_order(&structure)? {
-            let path = format!("{}/{}", own_name(&structure), own_name(&landscape));
-            let models = in_order(&landscape)?;
+    for (structure, group) in in_order(file)? {
+        paths.push(structure.clone());
+        for (landscape, group) in in_order(&group)? {
+            let path = format!("{structure}/{landscape}");
+            let models = in_order(&group)?;
             paths.push(path.clone());
-            paths.extend(models.iter().map(|model| format!("{path}/{}", own_name(model))));
+            paths.extend(models.iter().map(|(model, _)| format!("{path}/{model}")));
         }
     }
     Ok(paths)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hdf5::{File, FileBuilder, Group, Location};
+use hdf5::{File, FileBuilder, Group, Location, LocationType};
 
 use super::trouble::{Access, check_access, explain};
 use super::{RunRecord, StoreError, runs, scales, schema};
@@ -117,10 +117,9 @@ impl Results {
     pub fn landscapes(&self) -> Result<Vec<(String, String)>, StoreError> {
         let list = || {
             let mut names = Vec::new();
-            for structure in in_order(&self.file)? {
-                for landscape in in_order(&structure)? {
-                    names.push((own_name(&structure), own_name(&landscape)));
-                }
+            for (structure, group) in in_order(&self.file)? {
+                let landscapes = in_order(&group)?;
+                names.extend(landscapes.into_iter().map(|(landscape, _)| (structure.clone(), landscape)));
             }
             Ok(names)
         };
@@ -131,10 +130,10 @@ impl Results {
     pub fn states(&self) -> Result<Vec<SurfaceState>, StoreError> {
         let list = || {
             let mut states = Vec::new();
-            for structure in in_order(&self.file)? {
-                for landscape in in_order(&structure)? {
-                    for model in in_order(&landscape)? {
-                        states.push(read_state(&model)?);
+            for (structure, group) in in_order(&self.file)? {
+                for (landscape, group) in in_order(&group)? {
+                    for (model, group) in in_order(&group)? {
+                        states.push(read_state(format!("{structure}/{landscape}/{model}"), &group)?);
                     }
                 }
             }
@@ -170,7 +169,7 @@ impl Results {
             axes: axes.collect::<hdf5::Result<Vec<_>>>()?,
             distance_cost: group.dataset(schema::DISTANCE_COST.name)?.read_raw()?,
             minimum_distance: group.dataset(schema::MINIMUM_DISTANCE.name)?.read_raw()?,
-            models: in_order(&group)?.iter().map(read_model).collect::<hdf5::Result<Vec<_>>>()?,
+            models: in_order(&group)?.into_iter().map(read_model).collect::<hdf5::Result<Vec<_>>>()?,
         })
     }
 
@@ -185,23 +184,22 @@ impl Results {
     }
 }
 
-/// The structures, landscapes or models below a group, as the campaign file has them.
-pub(super) fn in_order(parent: &Group) -> hdf5::Result<Vec<Group>> {
+/// The structures, landscapes or models below a group with their names, as the campaign file has them. (A group that
+/// was found in another way knows its name only after a search through the file.)
+pub(super) fn in_order(parent: &Group) -> hdf5::Result<Vec<(String, Group)>> {
     let mut groups = Vec::new();
-    for group in parent.groups()? {
-        // The runs have no place in the campaign file.
-        if !group.attr_names()?.iter().any(|name| name == schema::ORDER) {
+    for name in parent.member_names()? {
+        if parent.loc_type_by_name(&name)? != LocationType::Group {
             continue;
         }
-        groups.push((group.attr(schema::ORDER)?.read_scalar::<u32>()?, group));
+        let group = parent.group(&name)?;
+        // The runs have no place in the campaign file.
+        if let Ok(order) = group.attr(schema::ORDER) {
+            groups.push((order.read_scalar::<u32>()?, (name, group)));
+        }
     }
     groups.sort_by_key(|(order, _)| *order);
     Ok(groups.into_iter().map(|(_, group)| group).collect())
-}
-
-pub(super) fn own_name(group: &Group) -> String {
-    let path = group.name();
-    path.rsplit('/').next().unwrap_or(&path).to_string()
 }
 
 fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {
@@ -218,9 +216,9 @@ fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {
     })
 }
 
-fn read_state(group: &Group) -> hdf5::Result<SurfaceState> {
+fn read_state(path: String, group: &Group) -> hdf5::Result<SurfaceState> {
     Ok(SurfaceState {
-        path: group.name().trim_start_matches('/').to_string(),
+        path,
         tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
         seconds: read_seconds(group)?,
         failure: scales::read_text(group, schema::FAILURE).ok(),
@@ -232,14 +230,14 @@ fn read_seconds(group: &Group) -> hdf5::Result<f64> {
     Ok(seconds.iter().filter(|s| s.is_finite()).sum())
 }
 
-fn read_model(group: &Group) -> hdf5::Result<ModelResult> {
+fn read_model((name, group): (String, Group)) -> hdf5::Result<ModelResult> {
     Ok(ModelResult {
-        name: own_name(group),
+        name,
         energy: group.dataset(schema::ENERGY.name)?.read_raw()?,
         reference_energy: group.dataset(schema::REFERENCE_ENERGY.name)?.read_scalar()?,
         status: group.dataset(schema::STATUS.name)?.read_raw()?,
         irreducible_index: group.dataset(schema::IRREDUCIBLE.name)?.read_raw()?,
         tile_states: group.dataset(schema::TILE_STATE.name)?.read_raw()?,
-        seconds: read_seconds(group)?,
+        seconds: read_seconds(&group)?,
     })
 }
