@@ -235,8 +235,8 @@ impl Schedule {
         self.ranks.iter().filter_map(|r| r.surface).for_each(|s| working[s] += 1);
         let each = |s: usize| self.seconds(s, self.surfaces[s].left) / (working[s] + 1) as f64;
         let pays = |s: &usize| {
-            let known = self.pace(*s).is_none() || self.surfaces[*s].ranks.contains(&rank);
-            known || each(*s) > self.preparation(*s)
+            let is_deserted = working[*s] == 0 || self.pace(*s).is_none();
+            is_deserted || self.surfaces[*s].ranks.contains(&rank) || each(*s) > self.preparation(*s)
         };
         let open = (0..self.surfaces.len()).filter(|s| self.surfaces[*s].left > 0).filter(pays);
         open.max_by(|a, b| each(*a).total_cmp(&each(*b)).then(b.cmp(a)))
