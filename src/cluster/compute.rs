@@ -169,7 +169,7 @@ impl Desk {
         };
         let (model, landscape) = (model.clone(), landscape.clone());
         let scene = self.scene(task, &model, &landscape)?;
-        let Desk { pool, engine, .. } = self;
+        let Desk { pool, engine, stopping, .. } = self;
         let engine = prepared(engine, task.model, &model, &landscape);
         let reference = match task.reference {
             true => Some(pool.install(|| reference(engine, &model, &landscape))?),
@@ -177,7 +177,7 @@ impl Desk {
         };
         let preparation = began.elapsed().as_secs_f64();
         let began = Instant::now();
-        let results = pool.install(|| evaluate(engine, &scene, &task.points))?;
+        let results = pool.install(|| evaluate(engine, &scene, &task.points, stopping))?;
         let seconds = began.elapsed().as_secs_f64();
         Ok(Computed { task: task.number, results, seconds, preparation, reference })
     }
@@ -219,15 +219,17 @@ fn prepared<'e>(
     last.insert(prepared).engine.as_mut()
 }
 
-/// Evaluates points in calls that keep all threads busy, and keep no more of what points share than they must.
+/// Evaluates points in calls that keep all threads busy, and keep no more of what points share than they must. A stop
+/// leaves out what follows the current call.
 fn evaluate(
     engine: &mut dyn Engine,
     scene: &Arc<Scene>,
     points: &[Point],
+    stopping: &AtomicBool,
 ) -> Result<Vec<PointResult>, String> {
     let call = CALL.max(CALL_OF_THREAD * rayon::current_num_threads());
-    let calls = points.chunks(call).map(|points| engine.evaluate(scene, points));
-    let results: Result<Vec<_>, _> = calls.collect();
+    let calls = points.chunks(call).take_while(|_| !stopping.load(Ordering::Relaxed));
+    let results: Result<Vec<_>, _> = calls.map(|points| engine.evaluate(scene, points)).collect();
     results.map(|results| results.concat()).map_err(|e| e.to_string())
 }
 

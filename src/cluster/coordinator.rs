@@ -371,7 +371,7 @@ impl<'w, T: Transport> Coordinator<'w, T> {
         let Computed { task, results, seconds, preparation, reference } = computed;
         let sent = self.back(rank, task)?;
         let (job, count) = (sent.job, points(&sent.parts));
-        if results.len() != count {
+        if results.len() > count || (results.len() < count && self.stopping.is_none()) {
             let what = format!("task {task} has {count} points, but {} results came", results.len());
             return Err(ClusterError::Protocol { rank, what });
         }
@@ -379,22 +379,22 @@ impl<'w, T: Transport> Coordinator<'w, T> {
         if let Some(energy) = reference {
             self.events.push_back(Event::Reference { job, energy });
         }
+        let each = seconds / results.len().max(1) as f64;
         let mut results = results.into_iter();
         for part in &sent.parts {
             let values: Vec<PointResult> = results.by_ref().take(part.to - part.from).collect();
-            let share = seconds * values.len() as f64 / count as f64;
-            self.add(job, part, values, share);
+            self.add(job, part, values, each);
         }
         self.finish_if_done(job)
     }
 
-    /// Puts part of a tile to the others.
+    /// Puts part of a tile to the others; each point took some seconds.
     fn add(&mut self, job: usize, part: &Part, values: Vec<PointResult>, seconds: f64) {
         let size = self.catalogue.jobs[job].surface.tiles[part.tile].points.len();
         let new = || Partial { results: vec![None; size], missing: size, seconds: 0.0 };
         let partial = self.partial.entry((job, part.tile)).or_insert_with(new);
         partial.missing -= values.len();
-        partial.seconds += seconds;
+        partial.seconds += seconds * values.len() as f64;
         partial.results[part.from..part.to].iter_mut().zip(values).for_each(|(slot, v)| *slot = Some(v));
         if partial.missing == 0
             && let Some(Partial { results, seconds, .. }) = self.partial.remove(&(job, part.tile))

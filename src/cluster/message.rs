@@ -95,7 +95,7 @@ pub enum Answer {
 pub struct Computed {
     /// The task.
     pub task: u32,
-    /// In the order of its points.
+    /// In the order of its points; those of the last points are missing if the run stops.
     pub results: Vec<PointResult>,
     /// Seconds that evaluating took.
     pub seconds: f64,
