@@ -3,11 +3,11 @@
 //!
 //! `cargo bench --bench costs -- NAME=M.model NAME=M.model ...` writes results/campaign-costs.csv and results/rank0-costs.csv
 
-#[path = "costs/rank0.rs"]
-mod rank0;
 #[allow(dead_code, reason = "the files are shared with the benches and tests that simulate")]
 #[path = "simulation/landscapes.rs"]
 mod landscapes;
+#[path = "costs/rank0.rs"]
+mod rank0;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

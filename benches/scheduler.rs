@@ -27,6 +27,9 @@ struct Arguments {
     /// How much faster points are than measured.
     #[arg(long, value_delimiter = ',', default_values_t = [1.0, 100.0])]
     speeds: Vec<f64>,
+    /// Factor on what tiles cost rank 0.
+    #[arg(long, default_value_t = 1.0)]
+    tile_costs: f64,
     /// Where the costs are and the results go.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
     folder: PathBuf,
@@ -64,7 +67,9 @@ fn main() -> Result<(), Failure> {
     let mut table = String::from(CSV_HEAD);
     println!("{MD_HEAD}");
     for scenario in SCENARIOS.iter().filter(|s| s.name.starts_with(&arguments.only)) {
-        let machine = costs.machine(scenario.points)?;
+        let mut machine = costs.machine(scenario.points)?;
+        machine.first_tile *= arguments.tile_costs;
+        machine.tile *= arguments.tile_costs;
         for speed in &arguments.speeds {
             let campaign = (scenario.campaign)(&costs, *speed)?;
             for ranks in &arguments.ranks {
@@ -93,7 +98,8 @@ struct Costs {
 impl Costs {
     fn read(folder: &Path) -> Result<Costs, Failure> {
         let text = |name: &str| {
-            std::fs::read_to_string(folder.join(name)).map_err(|e| format!("{name}: {e}; run the bench `costs`"))
+            std::fs::read_to_string(folder.join(name))
+                .map_err(|e| format!("{name}: {e}; run the bench `costs`"))
         };
         let mut rank0 = HashMap::new();
         for line in text("rank0-costs.csv")?.lines().skip(1) {
@@ -201,16 +207,18 @@ struct Row {
     bound: f64,
     points: f64,
     preparation: f64,
+    before: f64,
+    after: f64,
     rank0: f64,
     coordinator_us: f64,
     outcome: Outcome,
 }
 
 const CSV_HEAD: &str = "scenario,speed,ranks,makespan_s,ideal_s,bound_s,efficiency_points,efficiency_ideal,\
-    efficiency_bound,idle,preparation,rank0_busy,tasks,tiles,messages,bytes,models_sent\n";
+    efficiency_bound,idle,idle_before,idle_after,preparation,rank0_busy,tasks,tiles,messages,bytes,models_sent\n";
 const MD_HEAD: &str = "| | points | ranks | makespan, s | ideal, s | bound, s | of points | of ideal | of bound | idle \
-    | preparing | rank 0 busy | tasks | messages | models | coordinator, µs a task |\n\
-    | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+    | before the first task | after the last | preparing | rank 0 busy | tasks | messages | models | coordinator, µs a task |\n\
+    | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 impl Row {
     fn new(campaign: &Campaign, ranks: usize, outcome: &Outcome) -> Row {
@@ -224,6 +232,8 @@ impl Row {
             bound: bound::shortest(&seconds, ranks),
             points: outcome.totals.point_seconds / all,
             preparation: outcome.totals.preparation / all,
+            before: outcome.waited.0 / all,
+            after: outcome.waited.1 / all,
             rank0: outcome.rank0 / outcome.makespan,
             coordinator_us: 1e6 * outcome.coordinator.as_secs_f64() / outcome.totals.tasks as f64,
             outcome: outcome.clone(),
@@ -235,10 +245,10 @@ impl Row {
     }
 
     fn csv(&self, scenario: &str, speed: f64) -> String {
-        let Row { ranks, makespan, ideal, bound, points, preparation, rank0, outcome, .. } = self;
+        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } = self;
         let totals = &outcome.totals;
         let mut line = format!("{scenario},{speed},{ranks},{makespan:.4},{ideal:.4},{bound:.4},{points:.4}");
-        for value in [ideal / makespan, bound / makespan, self.idle(), *preparation, *rank0] {
+        for value in [ideal / makespan, bound / makespan, self.idle(), *before, *after, *preparation, *rank0] {
             // Writing to a string cannot fail.
             let _ = write!(line, ",{value:.4}");
         }
@@ -248,15 +258,17 @@ impl Row {
     }
 
     fn markdown(&self, scenario: &str, speed: f64) -> String {
-        let Row { ranks, makespan, ideal, bound, points, preparation, rank0, outcome, .. } = self;
+        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } = self;
         let percent = |value: f64| format!("{:.0} %", 100.0 * value);
         let totals = &outcome.totals;
         format!(
-            "| {scenario} | x{speed} | {ranks} | {makespan:.2} | {ideal:.2} | {bound:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {scenario} | x{speed} | {ranks} | {makespan:.2} | {ideal:.2} | {bound:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
             percent(*points),
             percent(ideal / makespan),
             percent(bound / makespan),
             percent(self.idle()),
+            percent(*before),
+            percent(*after),
             percent(*preparation),
             percent(*rank0),
             totals.tasks,

@@ -13,7 +13,8 @@ pub fn shortest(surfaces: &[(f64, f64)], ranks: usize) -> f64 {
         };
         surfaces.iter().all(|s| s.1 < time) && surfaces.iter().map(needed).sum::<f64>() <= ranks * time
     };
-    let (mut low, mut high) = (0.0, surfaces.iter().map(|(points, preparing)| points + preparing).sum::<f64>());
+    let (mut low, mut high) =
+        (0.0, surfaces.iter().map(|(points, preparing)| points + preparing).sum::<f64>());
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
         if is_enough(middle) { high = middle } else { low = middle }

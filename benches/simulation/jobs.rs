@@ -63,7 +63,12 @@ pub struct Campaign {
 
 impl Campaign {
     /// Adds a landscape for several models, each with the surface's price.
-    pub fn add(&mut self, landscape: &Arc<Landscape>, models: &[(Arc<Model>, Price)], points_per_tile: usize) {
+    pub fn add(
+        &mut self,
+        landscape: &Arc<Landscape>,
+        models: &[(Arc<Model>, Price)],
+        points_per_tile: usize,
+    ) {
         let Some((first, _)) = models.first() else { return };
         let work = SurfaceWork::new(landscape, first.clone(), Some(Relation::Rotated), points_per_tile);
         for (model, price) in models {

@@ -32,7 +32,10 @@ pub fn landscape(file: &Path, points: usize) -> Option<Arc<Landscape>> {
     let dofs = orbit.map_or_else(|| free.clone(), of_orbit);
     let axis = |dof: &Dof| Axis { dof: *dof, range: [0.0, 1.0], points };
     let axes: Vec<Axis> = dofs.iter().take(2).map(axis).collect();
-    (axes.len() == 2).then(|| Landscape::new(crystal, axes, Thresholds::default()).ok()).flatten().map(Arc::new)
+    (axes.len() == 2)
+        .then(|| Landscape::new(crystal, axes, Thresholds::default()).ok())
+        .flatten()
+        .map(Arc::new)
 }
 
 /// Name of a structure: that of its file.

@@ -38,6 +38,8 @@ pub struct Outcome {
     /// Virtual seconds that rank 0 was busy with messages and tiles.
     pub rank0: f64,
     pub tiles: usize,
+    /// Seconds that all ranks together waited for their first task, and after their last one.
+    pub waited: (f64, f64),
     pub totals: Totals,
     /// Real time that the coordinator's code took.
     pub coordinator: Duration,
@@ -73,6 +75,7 @@ pub fn simulate(
         makespan: world.clock,
         rank0: world.busy,
         tiles,
+        waited: world.waited(),
         totals: world.totals.clone(),
         coordinator: coordinator.saturating_sub(world.inside),
     })

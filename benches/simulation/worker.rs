@@ -16,6 +16,9 @@ use super::jobs::Prices;
 pub(super) struct Worker {
     pub(super) queue: VecDeque<Order>,
     pub(super) is_busy: bool,
+    /// When it began its first task and when it was done with its last one.
+    pub(super) began: Option<f64>,
+    pub(super) ended: f64,
     /// When it has sent what it is sending.
     pub(super) link_free: f64,
     /// Models that its main thread can pass on.

@@ -99,6 +99,13 @@ impl World {
         }
     }
 
+    /// Seconds that all ranks together waited for their first task, and after their last one.
+    pub fn waited(&self) -> (f64, f64) {
+        let before = self.workers.iter().map(|w| w.began.unwrap_or(self.clock)).sum();
+        let after = self.workers.iter().filter(|w| w.began.is_some()).map(|w| self.clock - w.ended).sum();
+        (before, after)
+    }
+
     /// Rank 0's main thread is busy for some seconds.
     pub fn spend(&mut self, seconds: f64) {
         self.clock += seconds;
@@ -188,6 +195,7 @@ impl World {
             }
             What::Done { rank, answer, .. } => {
                 self.workers[rank].is_busy = false;
+                self.workers[rank].ended = time;
                 self.answer(rank, answer, time);
                 self.go_on(rank, time);
             }
@@ -202,6 +210,7 @@ impl World {
                 Some(Step::Says(answer)) => self.answer(rank, answer, time),
                 Some(Step::Starts(Started { computed, points })) => {
                     self.workers[rank].is_busy = true;
+                    self.workers[rank].began.get_or_insert(time);
                     let seconds = computed.seconds + computed.preparation;
                     self.totals.tasks += 1;
                     self.totals.points += computed.results.len();
