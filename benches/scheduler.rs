@@ -245,10 +245,12 @@ impl Row {
     }
 
     fn csv(&self, scenario: &str, speed: f64) -> String {
-        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } = self;
+        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } =
+            self;
         let totals = &outcome.totals;
         let mut line = format!("{scenario},{speed},{ranks},{makespan:.4},{ideal:.4},{bound:.4},{points:.4}");
-        for value in [ideal / makespan, bound / makespan, self.idle(), *before, *after, *preparation, *rank0] {
+        for value in [ideal / makespan, bound / makespan, self.idle(), *before, *after, *preparation, *rank0]
+        {
             // Writing to a string cannot fail.
             let _ = write!(line, ",{value:.4}");
         }
@@ -258,7 +260,8 @@ impl Row {
     }
 
     fn markdown(&self, scenario: &str, speed: f64) -> String {
-        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } = self;
+        let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } =
+            self;
         let percent = |value: f64| format!("{:.0} %", 100.0 * value);
         let totals = &outcome.totals;
         format!(

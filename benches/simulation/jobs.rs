@@ -95,14 +95,15 @@ impl Campaign {
         }
     }
 
-    /// Seconds of the points of each surface, and of what must be prepared for it. An engine that several surfaces
-    /// need counts for the first of them.
+    /// Seconds of the points of each surface, its input structure included, and of what must be prepared for it. An
+    /// engine that several surfaces need counts for the first of them.
     pub fn seconds(&self) -> Vec<(f64, f64)> {
         let mut engines: HashSet<(Key, Vec<Element>)> = HashSet::new();
         let each = |s: &Surface| {
             let Price { engine, scene, first_call, point, .. } = s.price;
             let is_new = engines.insert((key(&s.work.model), s.landscape.elements()));
-            (s.points() as f64 * point, scene + first_call + if is_new { engine } else { 0.0 })
+            let reference = scene + first_call + point;
+            (s.points() as f64 * point + reference, scene + first_call + if is_new { engine } else { 0.0 })
         };
         self.surfaces.iter().map(each).collect()
     }

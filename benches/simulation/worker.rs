@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use s2dpes::cluster::{Answer, Computed, Order, Task};
+use s2dpes::cluster::{Computed, Order, Task};
 use s2dpes::crystal::Element;
 use s2dpes::engine::{PointResult, Status};
 use s2dpes::landscape::Landscape;
@@ -21,6 +21,8 @@ pub(super) struct Worker {
     pub(super) ended: f64,
     /// When it has sent what it is sending.
     pub(super) link_free: f64,
+    /// The last model that came or went, which needs no encoding.
+    pub(super) parcel: Option<u32>,
     /// Models that its main thread can pass on.
     pub(super) held: HashMap<u32, Arc<Model>>,
     models: HashMap<u32, Arc<Model>>,
@@ -37,15 +39,9 @@ pub(super) struct Started {
     pub(super) points: f64,
 }
 
-/// What a computing thread does next.
-pub(super) enum Step {
-    Says(Answer),
-    Starts(Started),
-}
-
 impl Worker {
-    /// The next step, if there is anything to do.
-    pub(super) fn step(&mut self, prices: &Prices) -> Option<Step> {
+    /// The next task, if there is one that can be done.
+    pub(super) fn next(&mut self, prices: &Prices) -> Option<Started> {
         while let Some(order) = self.queue.pop_front() {
             match order {
                 Order::Model(number, model) => {
@@ -54,13 +50,12 @@ impl Worker {
                         std::mem::take(&mut self.waiting).into_iter().partition(|t| t.model == number);
                     self.waiting = waiting;
                     ready.into_iter().rev().for_each(|t| self.queue.push_front(Order::Task(t)));
-                    return Some(Step::Says(Answer::Have(number)));
                 }
                 Order::Landscape(number, landscape) => {
                     self.landscapes.insert(number, landscape);
                 }
                 Order::Task(task) if self.models.contains_key(&task.model) => {
-                    return Some(Step::Starts(self.start(&task, prices)));
+                    return Some(self.start(&task, prices));
                 }
                 Order::Task(task) => self.waiting.push(task),
                 Order::Forget { models, landscapes } => {
@@ -90,7 +85,7 @@ impl Worker {
             first_call = price.first_call;
         }
         if task.reference {
-            preparation += price.scene + price.first_call;
+            preparation += price.scene + price.first_call + price.point;
         }
         let points = price.point * task.points.len() as f64;
         // The energy tells which point it is.

@@ -12,7 +12,7 @@ use s2dpes::work::Model;
 
 use super::jobs::Prices;
 use super::machine::Machine;
-use super::worker::{Started, Step, Worker};
+use super::worker::{Started, Worker};
 
 /// What is counted.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,8 @@ impl World {
         }
         self.totals.messages += 1;
         if let Order::Model(number, model) = order {
-            self.spend(self.machine.message + self.prices.bytes(&model) * self.machine.encode);
+            let encoding = self.encoding(0, (number, &model));
+            self.spend(self.machine.message + encoding);
             return self.send_model(0, to, (number, model), self.clock);
         }
         let (bytes, seconds) = self.machine.order(&order);
@@ -131,6 +132,14 @@ impl World {
         self.spend(seconds);
         let arrival = self.clock + self.machine.latency + bytes / self.machine.bandwidth;
         self.plan(arrival, What::Order(to, order));
+    }
+
+    /// Seconds that a rank needs to encode a model.
+    fn encoding(&mut self, rank: usize, (number, model): (u32, &Arc<Model>)) -> f64 {
+        match self.workers[rank].parcel.replace(number) {
+            Some(known) if known == number => 0.0,
+            _ => self.prices.bytes(model) * self.machine.encode,
+        }
     }
 
     /// A rank sends a model that it has encoded.
@@ -177,15 +186,18 @@ impl World {
             What::Answer(rank, answer) => self.arrived.push_back((rank, answer)),
             What::Order(rank, Order::PassOn { model, to }) => {
                 let passed = self.workers[rank].held[&model].clone();
-                let encoded = time + self.prices.bytes(&passed) * self.machine.encode;
+                let encoded = time + self.encoding(rank, (model, &passed));
                 self.send_model(rank, to as usize, (model, passed), encoded);
             }
             What::Order(rank, order) => {
-                let worker = &mut self.workers[rank];
                 if let Order::Model(number, model) = &order {
-                    worker.held.insert(*number, model.clone());
+                    self.workers[rank].held.insert(*number, model.clone());
+                    if rank > 0 {
+                        self.workers[rank].parcel = Some(*number);
+                        self.answer(rank, Answer::Have(*number), time);
+                    }
                 }
-                worker.queue.push_back(order);
+                self.workers[rank].queue.push_back(order);
                 self.go_on(rank, time);
             }
             // The two threads of rank 0 share a CPU: what one of them took, the other one still needs.
@@ -204,30 +216,28 @@ impl World {
 
     /// A rank's computing thread goes on with what is waiting.
     fn go_on(&mut self, rank: usize, time: f64) {
-        while !self.workers[rank].is_busy {
-            match self.workers[rank].step(&self.prices) {
-                None => return,
-                Some(Step::Says(answer)) => self.answer(rank, answer, time),
-                Some(Step::Starts(Started { computed, points })) => {
-                    self.workers[rank].is_busy = true;
-                    self.workers[rank].began.get_or_insert(time);
-                    let seconds = computed.seconds + computed.preparation;
-                    self.totals.tasks += 1;
-                    self.totals.points += computed.results.len();
-                    self.totals.point_seconds += points;
-                    self.totals.preparation += seconds - points;
-                    let answer = Answer::Computed(computed);
-                    self.plan(time + seconds, What::Done { rank, answer, busy: self.busy });
-                }
-            }
+        if self.workers[rank].is_busy {
+            return;
         }
+        let Some(Started { computed, points }) = self.workers[rank].next(&self.prices) else { return };
+        self.workers[rank].is_busy = true;
+        self.workers[rank].began.get_or_insert(time);
+        let seconds = computed.seconds + computed.preparation;
+        self.totals.tasks += 1;
+        self.totals.points += computed.results.len();
+        self.totals.point_seconds += points;
+        self.totals.preparation += seconds - points;
+        let answer = Answer::Computed(computed);
+        self.plan(time + seconds, What::Done { rank, answer, busy: self.busy });
     }
 
     /// A rank answers rank 0.
     fn answer(&mut self, rank: usize, answer: Answer, time: f64) {
         let Machine { latency, bandwidth, pick_up, .. } = self.machine;
-        let way = match rank {
-            0 => 0.0,
+        let way = match (rank, &answer) {
+            (0, _) => 0.0,
+            // Said by the main thread.
+            (_, Answer::Have(_)) => latency,
             _ => pick_up + latency + self.machine.answer(&answer).0 / bandwidth,
         };
         self.plan(time + way, What::Answer(rank, answer));

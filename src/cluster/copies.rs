@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// Copies that a rank sends at a time; rank 0 sends one.
+/// Copies that a rank sends at a time. Rank 0, which has other things to do, sends the first copy only.
 const AT_A_TIME: usize = 2;
 
 /// One model among the ranks. Rank 0 has it from the beginning; its computing thread asks like any rank.
@@ -10,8 +10,7 @@ const AT_A_TIME: usize = 2;
 pub(super) struct Copies {
     /// Ranks that ask or have asked.
     asked: BTreeSet<usize>,
-    /// Ranks that can pass it on, an entry for each copy that they can send now. Those that have had it for longest are
-    /// asked last: rank 0 has other things to do.
+    /// Ranks that can pass it on, an entry for each copy that they can send now.
     senders: Vec<usize>,
     /// Ranks that are being sent it, and by whom.
     on_the_way: HashMap<usize, usize>,
@@ -51,9 +50,8 @@ impl Copies {
     /// A rank has got it: what to send now.
     pub(super) fn arrived(&mut self, rank: usize) -> Vec<Transfer> {
         let Some(from) = self.on_the_way.remove(&rank) else { return Vec::new() };
-        match from {
-            0 => self.senders.insert(0, 0),
-            _ => self.senders.push(from),
+        if from > 0 {
+            self.senders.push(from);
         }
         self.senders.extend([rank; AT_A_TIME]);
         self.transfers()

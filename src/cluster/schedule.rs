@@ -34,9 +34,12 @@ pub(super) struct Part {
 /// delay a stop.
 const TASK_SECONDS: (f64, f64) = (0.02, 1.0);
 /// Rank 0 should not have to hand out a task more often than this, in seconds.
-const INTERVAL: f64 = 50e-6;
+const INTERVAL: f64 = 25e-6;
 /// A task has this part of the time that is left for each rank.
 const SHARE: f64 = 0.25;
+/// A task of a surface whose points nobody has timed yet has this part of the time, since its points may take several
+/// times as long as expected.
+const TRIAL: f64 = 0.25;
 /// Points that an engine evaluates together on one thread.
 const BLOCK: usize = 16;
 /// Blocks of each thread in the first task of a surface whose points nobody has timed.
@@ -81,6 +84,8 @@ struct Surface {
 struct Rank {
     /// The last surface.
     surface: Option<usize>,
+    /// Models that it has worked with.
+    models: HashSet<usize>,
     threads: usize,
 }
 
@@ -147,7 +152,10 @@ impl Schedule {
         }
         Schedule {
             surfaces,
-            ranks: threads.iter().map(|t| Rank { surface: None, threads: *t }).collect(),
+            ranks: threads
+                .iter()
+                .map(|t| Rank { surface: None, models: HashSet::new(), threads: *t })
+                .collect(),
             models,
             engines,
             begun: Vec::new(),
@@ -182,6 +190,7 @@ impl Schedule {
             self.models[self.surfaces[last].load.model].ranks -= 1;
         }
         let chosen = &mut self.surfaces[surface];
+        self.ranks[rank].models.insert(chosen.load.model);
         let model = &mut self.models[chosen.load.model];
         chosen.working += 1;
         model.ranks += 1;
@@ -237,8 +246,9 @@ impl Schedule {
     /// Seconds a point.
     fn pace(&self, surface: usize) -> Option<f64> {
         let surface = &self.surfaces[surface];
-        let own = surface.later.get().or(surface.first.get());
-        own.or_else(|| self.pace_of_model(surface.load.model).map(|pace| pace * surface.load.weight))
+        surface
+            .own_pace()
+            .or_else(|| self.pace_of_model(surface.load.model).map(|pace| pace * surface.load.weight))
     }
 
     /// Seconds a point and unit of weight.
@@ -287,7 +297,12 @@ impl Schedule {
             knows || each(*s) > self.preparation(*s)
         };
         let open = self.begun.iter().copied().filter(pays);
-        open.max_by(|a, b| each(*a).total_cmp(&each(*b)).then(b.cmp(a)))
+        let has_model = |s: usize| self.ranks[rank].models.contains(&self.surfaces[s].load.model);
+        let key = |s: usize| (has_model(s), each(s));
+        open.max_by(|a, b| {
+            let ((p, x), (q, y)) = (key(*a), key(*b));
+            p.cmp(&q).then(x.total_cmp(&y)).then(b.cmp(a))
+        })
     }
 
     /// How many points a rank's next task should have.
@@ -301,6 +316,8 @@ impl Schedule {
             1 => longest,
             ranks => (SHARE * left / ranks as f64).clamp(shortest.max(INTERVAL * ranks as f64), longest),
         };
+        let is_timed = self.surfaces[surface].own_pace().is_some();
+        let seconds = if is_timed { seconds } else { TRIAL * seconds };
         ((seconds / pace.max(1e-12)) as usize).next_multiple_of(BLOCK).max(grain)
     }
 }
@@ -339,6 +356,11 @@ impl Surface {
             first: Mean::default(),
             later: Mean::default(),
         }
+    }
+
+    /// Seconds a point, if they are known.
+    fn own_pace(&self) -> Option<f64> {
+        self.later.get().or(self.first.get())
     }
 
     /// Points times weight that have not been handed out.
