@@ -119,7 +119,6 @@ impl Desk {
             match order {
                 Order::Model(number, model) => {
                     self.models.insert(number, model);
-                    self.answer(Answer::Have(number));
                     let (ready, waiting) =
                         std::mem::take(&mut self.waiting).into_iter().partition(|t: &Task| t.model == number);
                     self.waiting = waiting;

@@ -1,6 +1,7 @@
 //! The main loop of rank 0: keeps every rank busy and gathers what comes back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +87,6 @@ struct Rank {
     /// Tasks that it has.
     tasks: usize,
     heard: Duration,
-    landscapes: Vec<u32>,
 }
 
 /// A task that is not back.
@@ -116,26 +116,37 @@ struct Catalogue<'w> {
     loads: Vec<Load>,
 }
 
-/// Number of what fits in a list, behind which it is put if it is not there yet.
-fn number<V>(list: &mut Vec<V>, fits: impl Fn(&V) -> bool, new: impl FnOnce() -> V) -> usize {
-    list.iter().position(fits).unwrap_or_else(|| {
-        list.push(new());
-        list.len() - 1
-    })
+/// Numbers for keys, in the order in which they come.
+struct Numbers<K>(HashMap<K, usize>);
+
+impl<K: Eq + Hash> Numbers<K> {
+    /// Number of a key, and whether it is a new one.
+    fn of(&mut self, key: K) -> (usize, bool) {
+        let next = self.0.len();
+        let number = *self.0.entry(key).or_insert(next);
+        (number, number == next)
+    }
 }
 
 impl<'w> Catalogue<'w> {
     fn new(jobs: Vec<Job<'w>>) -> Self {
-        let (mut models, mut landscapes, mut engines) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut numbers, mut loads) = (Vec::new(), Vec::new());
+        let (mut models, mut landscapes, mut numbers, mut loads) = Default::default();
+        let (mut of_model, mut of_landscape) = (Numbers(HashMap::new()), Numbers(HashMap::new()));
+        let mut of_engine = Numbers(HashMap::new());
         for Job { surface, landscape, open } in &jobs {
-            let model = number(&mut models, |m| Arc::ptr_eq(m, &surface.model), || surface.model.clone());
-            let place = number(&mut landscapes, |l| Arc::ptr_eq(l, landscape), || (*landscape).clone());
-            let key = (model, landscape.elements());
-            let engine = number(&mut engines, |e| *e == key, || key.clone());
+            let (model, is_new) = of_model.of(Arc::as_ptr(&surface.model));
+            if is_new {
+                Vec::push(&mut models, surface.model.clone());
+            }
+            let (place, is_new) = of_landscape.of(Arc::as_ptr(landscape));
+            if is_new {
+                Vec::push(&mut landscapes, (*landscape).clone());
+            }
+            let (engine, _) = of_engine.of((model, landscape.elements()));
             let tiles = open.iter().map(|t| (*t, surface.tiles[*t].points.len())).collect();
-            numbers.push((model, place));
-            loads.push(Load { engine, weight: landscape.crystal.orbits.len() as f64, tiles });
+            Vec::push(&mut numbers, (model, place));
+            let weight = landscape.crystal.orbits.len() as f64;
+            Vec::push(&mut loads, Load { model, engine, weight, tiles });
         }
         Catalogue { jobs, numbers, models, landscapes, loads }
     }
@@ -151,6 +162,8 @@ pub struct Coordinator<'w, T: Transport> {
     /// Ranks that may have room for a task.
     idle: VecDeque<usize>,
     copies: Vec<Copies>,
+    /// Ranks that have each landscape.
+    holders: Vec<HashSet<usize>>,
     /// Unfinished jobs of each model and of each landscape.
     model_jobs: Vec<usize>,
     landscape_jobs: Vec<usize>,
@@ -192,6 +205,7 @@ impl<'w, T: Transport> Coordinator<'w, T> {
             ranks: vec![Rank::default(); size],
             idle,
             copies: catalogue.models.iter().map(|_| Copies::new()).collect(),
+            holders: vec![HashSet::new(); catalogue.landscapes.len()],
             model_jobs,
             landscape_jobs,
             jobs: vec![JobState::default(); catalogue.jobs.len()],
@@ -301,10 +315,9 @@ impl<'w, T: Transport> Coordinator<'w, T> {
     }
 
     fn provide_landscape(&mut self, landscape: usize, rank: usize) -> Result<(), ClusterError> {
-        if self.ranks[rank].landscapes.contains(&(landscape as u32)) {
+        if !self.holders[landscape].insert(rank) {
             return Ok(());
         }
-        self.ranks[rank].landscapes.push(landscape as u32);
         let order = Order::Landscape(landscape as u32, self.catalogue.landscapes[landscape].clone());
         self.transport.send(rank, Message::Order(order))
     }
@@ -409,17 +422,18 @@ impl<'w, T: Transport> Coordinator<'w, T> {
         if !self.schedule.is_finished(job) || std::mem::replace(&mut self.jobs[job].finished, true) {
             return Ok(());
         }
-        self.partial.retain(|(j, _), _| *j != job);
+        if self.jobs[job].failed {
+            self.partial.retain(|(j, _), _| *j != job);
+        }
         self.events.push_back(Event::Finished(job));
         let (model, landscape) = self.catalogue.numbers[job];
         self.model_jobs[model] -= 1;
         self.landscape_jobs[landscape] -= 1;
         if self.landscape_jobs[landscape] == 0 {
-            let number = landscape as u32;
-            let holders = (0..self.ranks.len()).filter(|r| self.ranks[*r].landscapes.contains(&number));
-            for rank in holders.collect::<Vec<_>>() {
-                self.ranks[rank].landscapes.retain(|l| *l != number);
-                let order = Order::Forget { models: Vec::new(), landscapes: vec![number] };
+            let mut holders: Vec<usize> = self.holders[landscape].drain().collect();
+            holders.sort_unstable();
+            for rank in holders {
+                let order = Order::Forget { models: Vec::new(), landscapes: vec![landscape as u32] };
                 self.transport.send(rank, Message::Order(order))?;
             }
         }

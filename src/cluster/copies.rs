@@ -1,17 +1,17 @@
 //! Who has a model and who passes it on: a copy doubles with every transfer, so that rank 0 does not send thousands.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// Copies that a rank sends at a time.
+/// Copies that a rank sends at a time. Rank 0, which has other things to do, sends the first copy only.
 const AT_A_TIME: usize = 2;
 
 /// One model among the ranks. Rank 0 has it from the beginning; its computing thread asks like any rank.
 #[derive(Debug)]
 pub(super) struct Copies {
     /// Ranks that ask or have asked.
-    asked: HashSet<usize>,
-    /// Ranks that can pass it on, and how many copies they are sending.
-    senders: Vec<(usize, usize)>,
+    asked: BTreeSet<usize>,
+    /// Ranks that can pass it on, an entry for each copy that they can send now.
+    senders: Vec<usize>,
     /// Ranks that are being sent it, and by whom.
     on_the_way: HashMap<usize, usize>,
     waiting: VecDeque<usize>,
@@ -27,8 +27,8 @@ pub(super) struct Transfer {
 impl Copies {
     pub(super) fn new() -> Copies {
         Copies {
-            asked: HashSet::new(),
-            senders: vec![(0, 0)],
+            asked: BTreeSet::new(),
+            senders: vec![0],
             on_the_way: HashMap::new(),
             waiting: VecDeque::new(),
         }
@@ -50,20 +50,20 @@ impl Copies {
     /// A rank has got it: what to send now.
     pub(super) fn arrived(&mut self, rank: usize) -> Vec<Transfer> {
         let Some(from) = self.on_the_way.remove(&rank) else { return Vec::new() };
-        self.senders.iter_mut().filter(|(r, _)| *r == from).for_each(|(_, sending)| *sending -= 1);
-        self.senders.push((rank, 0));
+        if from > 0 {
+            self.senders.push(from);
+        }
+        self.senders.extend([rank; AT_A_TIME]);
         self.transfers()
     }
 
     fn transfers(&mut self) -> Vec<Transfer> {
         let mut transfers = Vec::new();
         while !self.waiting.is_empty() {
-            let free = self.senders.iter_mut().filter(|(_, sending)| *sending < AT_A_TIME);
-            let Some((from, sending)) = free.min_by_key(|(_, sending)| *sending) else { break };
+            let Some(from) = self.senders.pop() else { break };
             let Some(to) = self.waiting.pop_front() else { break };
-            *sending += 1;
-            self.on_the_way.insert(to, *from);
-            transfers.push(Transfer { from: *from, to });
+            self.on_the_way.insert(to, from);
+            transfers.push(Transfer { from, to });
         }
         transfers
     }

@@ -1,6 +1,7 @@
 //! Messages over MPI. Only the main thread calls it.
 
 use std::os::raw::{c_int, c_void};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use mpi::Threading;
@@ -10,7 +11,8 @@ use mpi::point_to_point::{Message as Envelope, Status};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 
-use super::{ClusterError, Message, Transport};
+use super::{ClusterError, Message, Order, Transport};
+use crate::work::Model;
 
 /// Between two looks for a message.
 const POLL: Duration = Duration::from_micros(200);
@@ -23,6 +25,8 @@ pub struct Mpi {
     world: SimpleCommunicator,
     node: usize,
     sending: Vec<Sending>,
+    /// The last model that came or went, as it travels: passing it on needs no encoding.
+    parcel: Option<(Weak<Model>, Arc<Vec<u8>>)>,
     started: Instant,
     _universe: Universe,
 }
@@ -30,7 +34,7 @@ pub struct Mpi {
 /// A message that MPI may still be reading.
 struct Sending {
     request: ffi::MPI_Request,
-    _bytes: Vec<u8>,
+    _bytes: Arc<Vec<u8>>,
 }
 
 impl Mpi {
@@ -50,6 +54,7 @@ impl Mpi {
             world,
             node: node as usize,
             sending: Vec::new(),
+            parcel: None,
             started: Instant::now(),
             _universe: universe,
         })
@@ -60,8 +65,9 @@ impl Mpi {
         self.world.abort(code.into())
     }
 
-    /// Forgets messages that have been sent.
+    /// Forgets messages that have been sent, and a parcel whose model nobody here has any more.
     fn progress(&mut self) {
+        self.parcel.take_if(|(model, _)| model.strong_count() == 0);
         self.sending.retain_mut(|sending| {
             let mut done: c_int = 0;
             // SAFETY: the request is one that MPI_Isend gave and no test has completed yet.
@@ -70,12 +76,32 @@ impl Mpi {
         });
     }
 
-    fn take(&self, envelope: Envelope, status: &Status) -> Result<(usize, Message), ClusterError> {
+    /// A message as it travels.
+    fn encode(&mut self, message: &Message) -> Result<Arc<Vec<u8>>, postcard::Error> {
+        let Message::Order(Order::Model(_, model)) = message else {
+            return postcard::to_stdvec(message).map(Arc::new);
+        };
+        if let Some((known, bytes)) = &self.parcel
+            && known.as_ptr() == Arc::as_ptr(model)
+        {
+            return Ok(bytes.clone());
+        }
+        let bytes = Arc::new(postcard::to_stdvec(message)?);
+        self.parcel = Some((Arc::downgrade(model), bytes.clone()));
+        Ok(bytes)
+    }
+
+    fn take(&mut self, envelope: Envelope, status: &Status) -> Result<(usize, Message), ClusterError> {
         let rank = status.source_rank() as usize;
         let mut bytes = vec![0_u8; status.count(u8::equivalent_datatype()) as usize];
         envelope.matched_receive_into(&mut bytes[..]);
         match postcard::from_bytes(&bytes) {
-            Ok(message) => Ok((rank, message)),
+            Ok(message) => {
+                if let Message::Order(Order::Model(_, model)) = &message {
+                    self.parcel = Some((Arc::downgrade(model), Arc::new(bytes)));
+                }
+                Ok((rank, message))
+            }
             Err(error) => Err(ClusterError::Protocol { rank, what: format!("it sent no message ({error})") }),
         }
     }
@@ -111,7 +137,7 @@ impl Transport for Mpi {
     fn send(&mut self, to: usize, message: Message) -> Result<(), ClusterError> {
         let fail =
             |what: String| ClusterError::Transport(format!("a message to rank {to} cannot be sent: {what}"));
-        let bytes = postcard::to_stdvec(&message).map_err(|e| fail(e.to_string()))?;
+        let bytes = self.encode(&message).map_err(|e| fail(e.to_string()))?;
         let count =
             c_int::try_from(bytes.len()).map_err(|_| fail(format!("it has {} bytes", bytes.len())))?;
         // SAFETY: all zeros is a value of the request, an integer or a pointer, which MPI_Isend overwrites. The buffer

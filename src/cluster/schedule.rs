@@ -1,16 +1,22 @@
 //! What is open -> the next task of a rank.
 //!
-//! Ranks stay with a surface, so that scene and engine are prepared once. A rank without one takes the largest surface
-//! that nobody works on, of the same engine if there is one; when all are taken, it helps where most time is left, unless
-//! that is known to be less than preparing takes. A task has a part of the time that is left for all, so tasks begin large and get
-//! small towards the end. All times are measured: seconds a point of a surface, or of its engine before that.
+//! Ranks stay with a surface, so that scene and engine are prepared once, and with a model, so that few ranks need it. A
+//! rank without a surface takes one that nobody works on: of the same engine if there is one, of the same model, of the
+//! model that has most to do for each of its ranks; among them the largest. When all are taken, it helps where most time
+//! is left, unless that is known to be less than preparing takes. A task has a part of the time that is left for all, so
+//! tasks begin large and get small towards the end. All times are measured: seconds a point of a surface, or of its
+//! model before that.
+
+use std::collections::HashSet;
 
 /// What is open of one surface.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
+    /// Number of its model.
+    pub(super) model: usize,
     /// Surfaces with the same number need the same engine.
     pub(super) engine: usize,
-    /// Guess of a point's cost relative to points of other surfaces with the same engine.
+    /// Guess of a point's cost relative to points of other surfaces with the same model.
     pub(super) weight: f64,
     /// Open tiles and how many points they have.
     pub(super) tiles: Vec<(usize, usize)>,
@@ -27,8 +33,13 @@ pub(super) struct Part {
 /// Shortest and longest time that a task should take, in seconds: shorter ones cost more than they balance, longer ones
 /// delay a stop.
 const TASK_SECONDS: (f64, f64) = (0.02, 1.0);
+/// Rank 0 should not have to hand out a task more often than this, in seconds.
+const INTERVAL: f64 = 25e-6;
 /// A task has this part of the time that is left for each rank.
 const SHARE: f64 = 0.25;
+/// A task of a surface whose points nobody has timed yet has this part of the time, since its points may take several
+/// times as long as expected.
+const TRIAL: f64 = 0.25;
 /// Points that an engine evaluates together on one thread.
 const BLOCK: usize = 16;
 /// Blocks of each thread in the first task of a surface whose points nobody has timed.
@@ -61,8 +72,9 @@ struct Surface {
     left: usize,
     /// Points that have been handed out and are not back.
     out: usize,
-    /// Ranks that have had a task of it.
-    ranks: Vec<usize>,
+    /// Ranks that have had a task of it, and how many of them have had none of another one since.
+    ranks: HashSet<usize>,
+    working: usize,
     /// Seconds a point: of all tasks, and without the first one of each rank, which prepares things, too.
     first: Mean,
     later: Mean,
@@ -70,9 +82,10 @@ struct Surface {
 
 #[derive(Clone, Debug)]
 struct Rank {
-    /// The last surface and its engine.
+    /// The last surface.
     surface: Option<usize>,
-    engine: Option<usize>,
+    /// Models that it has worked with.
+    models: HashSet<usize>,
     threads: usize,
 }
 
@@ -85,7 +98,7 @@ pub(super) struct Cut {
     pub(super) is_first: bool,
 }
 
-/// Times that surfaces of an engine have taken.
+/// Times that surfaces of a model have taken.
 #[derive(Clone, Copy, Debug, Default)]
 struct Experience {
     /// Seconds a point and unit of weight.
@@ -94,32 +107,58 @@ struct Experience {
     preparation: Mean,
 }
 
+/// Surfaces of a model.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Those that nobody has worked on, the largest one last, and others.
+    untouched: Vec<usize>,
+    /// Points times weight that have not been handed out: of all, and of those that nobody has worked on.
+    left: f64,
+    left_untouched: f64,
+    /// Ranks whose last surface is one of them.
+    ranks: usize,
+    times: Experience,
+}
+
 /// What is open, and who works on what.
 #[derive(Debug)]
 pub(super) struct Schedule {
     surfaces: Vec<Surface>,
     ranks: Vec<Rank>,
-    engines: Vec<Experience>,
+    models: Vec<Group>,
+    /// Surfaces of each engine, as in [`Group::untouched`].
+    engines: Vec<Vec<usize>>,
+    /// Surfaces that somebody has worked on and that are not all handed out.
+    begun: Vec<usize>,
     all: Experience,
 }
 
 impl Schedule {
     /// `threads` has an entry for each rank.
     pub(super) fn new(loads: Vec<Load>, threads: &[usize]) -> Schedule {
-        let engines = loads.iter().map(|l| l.engine + 1).max().unwrap_or(0);
-        let surface = |load: Load| Surface {
-            left: load.tiles.iter().map(|(_, points)| points).sum(),
-            load,
-            next: (0, 0),
-            out: 0,
-            ranks: Vec::new(),
-            first: Mean::default(),
-            later: Mean::default(),
-        };
+        let count = |number: fn(&Load) -> usize| loads.iter().map(|l| number(l) + 1).max().unwrap_or(0);
+        let mut models = vec![Group::default(); count(|l| l.model)];
+        let mut engines = vec![Vec::new(); count(|l| l.engine)];
+        let surfaces: Vec<Surface> = loads.into_iter().map(Surface::new).collect();
+        let mut order: Vec<usize> = (0..surfaces.len()).collect();
+        order.sort_by(|a, b| surfaces[*a].size().total_cmp(&surfaces[*b].size()).then(b.cmp(a)));
+        for s in order {
+            let (load, size) = (&surfaces[s].load, surfaces[s].size());
+            engines[load.engine].push(s);
+            let model = &mut models[load.model];
+            model.untouched.push(s);
+            model.left += size;
+            model.left_untouched += size;
+        }
         Schedule {
-            surfaces: loads.into_iter().map(surface).collect(),
-            ranks: threads.iter().map(|t| Rank { surface: None, engine: None, threads: *t }).collect(),
-            engines: vec![Experience::default(); engines],
+            surfaces,
+            ranks: threads
+                .iter()
+                .map(|t| Rank { surface: None, models: HashSet::new(), threads: *t })
+                .collect(),
+            models,
+            engines,
+            begun: Vec::new(),
             all: Experience::default(),
         }
     }
@@ -128,14 +167,37 @@ impl Schedule {
     pub(super) fn next(&mut self, rank: usize) -> Option<Cut> {
         let surface = self.choose(rank)?;
         let points = self.task_points(rank, surface);
+        self.assign(rank, surface);
         let chosen = &mut self.surfaces[surface];
-        self.ranks[rank].surface = Some(surface);
-        self.ranks[rank].engine = Some(chosen.load.engine);
-        let is_first = !chosen.ranks.contains(&rank);
-        if is_first {
-            chosen.ranks.push(rank);
+        let before = chosen.size();
+        let is_first = chosen.ranks.insert(rank);
+        let parts = chosen.cut(points);
+        self.models[chosen.load.model].left -= before - chosen.size();
+        if chosen.left == 0 {
+            self.begun.retain(|s| *s != surface);
         }
-        Some(Cut { surface, parts: chosen.cut(points), is_first })
+        Some(Cut { surface, parts, is_first })
+    }
+
+    /// A rank works on a surface from now on.
+    fn assign(&mut self, rank: usize, surface: usize) {
+        let last = self.ranks[rank].surface.replace(surface);
+        if last == Some(surface) {
+            return;
+        }
+        if let Some(last) = last {
+            self.surfaces[last].working -= 1;
+            self.models[self.surfaces[last].load.model].ranks -= 1;
+        }
+        let chosen = &mut self.surfaces[surface];
+        self.ranks[rank].models.insert(chosen.load.model);
+        let model = &mut self.models[chosen.load.model];
+        chosen.working += 1;
+        model.ranks += 1;
+        if chosen.ranks.is_empty() {
+            model.left_untouched -= chosen.size();
+            self.begun.push(surface);
+        }
     }
 
     /// A task of a rank is back.
@@ -145,7 +207,7 @@ impl Schedule {
         let pace = if times.is_first { &mut this.first } else { &mut this.later };
         pace.add(times.seconds, points as f64);
         let weighted = points as f64 * this.load.weight;
-        for experience in [&mut self.engines[this.load.engine], &mut self.all] {
+        for experience in [&mut self.models[this.load.model].times, &mut self.all] {
             experience.pace.add(times.seconds, weighted);
             if times.is_first {
                 experience.preparation.add(times.preparation, 1.0);
@@ -160,7 +222,10 @@ impl Schedule {
 
     /// A surface cannot be computed: nothing more of it is handed out.
     pub(super) fn give_up(&mut self, surface: usize) {
-        self.surfaces[surface].left = 0;
+        let this = &mut self.surfaces[surface];
+        self.models[this.load.model].left -= this.size();
+        this.left = 0;
+        self.begun.retain(|s| *s != surface);
     }
 
     /// Whether all that will come of a surface has come.
@@ -181,65 +246,63 @@ impl Schedule {
     /// Seconds a point.
     fn pace(&self, surface: usize) -> Option<f64> {
         let surface = &self.surfaces[surface];
-        let weighted = |e: &Experience| e.pace.get().map(|pace| pace * surface.load.weight);
-        let own = surface.later.get().or(surface.first.get());
-        own.or_else(|| weighted(&self.engines[surface.load.engine])).or_else(|| weighted(&self.all))
+        surface
+            .own_pace()
+            .or_else(|| self.pace_of_model(surface.load.model).map(|pace| pace * surface.load.weight))
+    }
+
+    /// Seconds a point and unit of weight.
+    fn pace_of_model(&self, model: usize) -> Option<f64> {
+        self.models[model].times.pace.get().or(self.all.pace.get())
     }
 
     fn preparation(&self, surface: usize) -> f64 {
-        let engine = &self.engines[self.surfaces[surface].load.engine];
-        engine.preparation.get().or(self.all.preparation.get()).unwrap_or(0.0)
+        let model = &self.models[self.surfaces[surface].load.model];
+        model.times.preparation.get().or(self.all.preparation.get()).unwrap_or(0.0)
     }
 
     /// What a rank should work on.
-    fn choose(&self, rank: usize) -> Option<usize> {
-        let is_open = |s: &usize| self.surfaces[*s].left > 0;
-        if let Some(surface) = self.ranks[rank].surface.filter(is_open) {
-            return Some(surface);
+    fn choose(&mut self, rank: usize) -> Option<usize> {
+        let last = self.ranks[rank].surface;
+        if last.is_some_and(|s| self.surfaces[s].left > 0) {
+            return last;
         }
-        let size =
-            |s: usize| self.surfaces[s].left as f64 * self.pace(s).unwrap_or(self.surfaces[s].load.weight);
-        let largest = |candidates: &mut dyn Iterator<Item = usize>| {
-            candidates.max_by(|a, b| size(*a).total_cmp(&size(*b)).then(b.cmp(a)))
-        };
-        let untouched =
-            || (0..self.surfaces.len()).filter(is_open).filter(|s| self.surfaces[*s].ranks.is_empty());
-        let engine = self.ranks[rank].engine;
-        let same = largest(&mut untouched().filter(|s| Some(self.surfaces[*s].load.engine) == engine));
-        same.or_else(|| self.of_fullest_engine(untouched())).or_else(|| self.to_help(rank))
+        let load = last.map(|s| &self.surfaces[s].load);
+        let of_last = load.map(|l| (l.engine, l.model)).and_then(|(engine, model)| {
+            let same = largest_untouched(&mut self.engines[engine], &self.surfaces);
+            same.or_else(|| largest_untouched(&mut self.models[model].untouched, &self.surfaces))
+        });
+        of_last.or_else(|| self.of_fullest_model()).or_else(|| self.to_help(rank))
     }
 
-    /// The largest surface of the engine that has most to do for each of its ranks.
-    fn of_fullest_engine(&self, untouched: impl Iterator<Item = usize>) -> Option<usize> {
-        let mut open = vec![(0.0, None::<usize>, 0.0); self.engines.len()];
-        for s in untouched {
-            let size = self.surfaces[s].left as f64 * self.pace(s).unwrap_or(self.surfaces[s].load.weight);
-            let (sum, best, largest) = &mut open[self.surfaces[s].load.engine];
-            *sum += size;
-            if best.is_none() || size > *largest {
-                (*best, *largest) = (Some(s), size);
-            }
-        }
-        let mut ranks = vec![1.0; self.engines.len()];
-        let working = self.ranks.iter().filter_map(|r| r.surface);
-        working.for_each(|s| ranks[self.surfaces[s].load.engine] += 1.0);
-        let engines = (0..open.len()).filter(|e| open[*e].1.is_some());
-        let fullest = engines
-            .max_by(|a, b| (open[*a].0 / ranks[*a]).total_cmp(&(open[*b].0 / ranks[*b])).then(b.cmp(a)));
-        fullest.and_then(|e| open[e].1)
+    /// The largest untouched surface of the model that has most of them for each of its ranks.
+    fn of_fullest_model(&mut self) -> Option<usize> {
+        let each = |m: usize| {
+            let Group { left_untouched, ranks, .. } = self.models[m];
+            left_untouched * self.pace_of_model(m).unwrap_or(1.0) / (ranks + 1) as f64
+        };
+        let mut order: Vec<(usize, f64)> = (0..self.models.len()).map(|m| (m, each(m))).collect();
+        order.sort_by(|a, b| b.1.total_cmp(&a.1));
+        order.iter().find_map(|(m, _)| largest_untouched(&mut self.models[*m].untouched, &self.surfaces))
     }
 
     /// The surface with most time left for each of its ranks, if that is worth preparing for.
     fn to_help(&self, rank: usize) -> Option<usize> {
-        let mut working = vec![0_usize; self.surfaces.len()];
-        self.ranks.iter().filter_map(|r| r.surface).for_each(|s| working[s] += 1);
-        let each = |s: usize| self.seconds(s, self.surfaces[s].left) / (working[s] + 1) as f64;
+        let each = |s: usize| {
+            let Surface { left, working, load, .. } = &self.surfaces[s];
+            *left as f64 * self.pace(s).unwrap_or(load.weight) / (working + 1) as f64
+        };
         let pays = |s: &usize| {
-            let is_deserted = working[*s] == 0 || self.pace(*s).is_none();
+            let is_deserted = self.surfaces[*s].working == 0 || self.pace(*s).is_none();
             is_deserted || self.surfaces[*s].ranks.contains(&rank) || each(*s) > self.preparation(*s)
         };
-        let open = (0..self.surfaces.len()).filter(|s| self.surfaces[*s].left > 0).filter(pays);
-        open.max_by(|a, b| each(*a).total_cmp(&each(*b)).then(b.cmp(a)))
+        let open = self.begun.iter().copied().filter(pays);
+        let has_model = |s: usize| self.ranks[rank].models.contains(&self.surfaces[s].load.model);
+        let key = |s: usize| (has_model(s), each(s));
+        open.max_by(|a, b| {
+            let ((p, x), (q, y)) = (key(*a), key(*b));
+            p.cmp(&q).then(x.total_cmp(&y)).then(b.cmp(a))
+        })
     }
 
     /// How many points a rank's next task should have.
@@ -247,13 +310,27 @@ impl Schedule {
         let grain = BLOCK * self.ranks[rank].threads;
         let Some(pace) = self.pace(surface) else { return PROBE * grain };
         let (shortest, longest) = TASK_SECONDS;
-        let left: f64 = (0..self.surfaces.len()).map(|s| self.seconds(s, self.surfaces[s].left)).sum();
+        let of_model = |m: usize| self.models[m].left * self.pace_of_model(m).unwrap_or(0.0);
+        let left: f64 = (0..self.models.len()).map(of_model).sum();
         let seconds = match self.ranks.len() {
             1 => longest,
-            ranks => (SHARE * left / ranks as f64).clamp(shortest, longest),
+            ranks => (SHARE * left / ranks as f64).clamp(shortest.max(INTERVAL * ranks as f64), longest),
         };
+        let is_timed = self.surfaces[surface].own_pace().is_some();
+        let seconds = if is_timed { seconds } else { TRIAL * seconds };
         ((seconds / pace.max(1e-12)) as usize).next_multiple_of(BLOCK).max(grain)
     }
+}
+
+/// The last one of a list that nobody has worked on; those behind it leave the list.
+fn largest_untouched(list: &mut Vec<usize>, surfaces: &[Surface]) -> Option<usize> {
+    while let Some(s) = list.last() {
+        if surfaces[*s].left > 0 && surfaces[*s].ranks.is_empty() {
+            return Some(*s);
+        }
+        list.pop();
+    }
+    None
 }
 
 /// How long a task took.
@@ -268,6 +345,29 @@ pub(super) struct Times {
 }
 
 impl Surface {
+    fn new(load: Load) -> Surface {
+        Surface {
+            left: load.tiles.iter().map(|(_, points)| points).sum(),
+            load,
+            next: (0, 0),
+            out: 0,
+            ranks: HashSet::new(),
+            working: 0,
+            first: Mean::default(),
+            later: Mean::default(),
+        }
+    }
+
+    /// Seconds a point, if they are known.
+    fn own_pace(&self) -> Option<f64> {
+        self.later.get().or(self.first.get())
+    }
+
+    /// Points times weight that have not been handed out.
+    fn size(&self) -> f64 {
+        self.left as f64 * self.load.weight
+    }
+
     /// Takes about so many points from what is left: whole tiles where the end of one is near.
     fn cut(&mut self, points: usize) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -292,7 +392,7 @@ mod tests {
     use super::*;
 
     fn load(engine: usize, tiles: usize, points: usize) -> Load {
-        Load { engine, weight: 1.0, tiles: (0..tiles).map(|t| (t, points)).collect() }
+        Load { model: 0, engine, weight: 1.0, tiles: (0..tiles).map(|t| (t, points)).collect() }
     }
 
     fn points(parts: &[Part]) -> usize {
@@ -351,7 +451,7 @@ mod tests {
         let first = Times { seconds: 1e-3 * points(&parts) as f64, preparation: 100.0, is_first: true };
         schedule.done(0, points(&parts), first);
         assert_eq!(schedule.next(1), None);
-        schedule.engines[0].preparation = Mean { sum: 0.01, count: 1.0 };
+        schedule.models[0].times.preparation = Mean { sum: 0.01, count: 1.0 };
         assert!(schedule.next(1).is_some());
     }
 

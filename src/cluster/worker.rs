@@ -28,7 +28,9 @@ pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Re
                 Message::Order(Order::Quit) => return Ok(()),
                 Message::Order(Order::PassOn { model, to }) => pass_on(transport, &models, model, to)?,
                 Message::Order(order) => {
-                    note(&mut models, &order);
+                    if let Some(answer) = note(&mut models, &order) {
+                        transport.send(0, Message::Answer(answer))?;
+                    }
                     compute.order(order);
                 }
                 Message::Answer(_) => return Err(unexpected(from)),
@@ -61,15 +63,17 @@ fn first_order<T: Transport>(transport: &mut T) -> Result<Option<super::Seat>, C
     }
 }
 
-/// Remembers models, which other ranks may need from here.
-fn note(models: &mut HashMap<u32, Arc<Model>>, order: &Order) {
+/// Remembers models, which other ranks may need from here, and says so at once.
+fn note(models: &mut HashMap<u32, Arc<Model>>, order: &Order) -> Option<Answer> {
     match order {
         Order::Model(number, model) => {
             models.insert(*number, model.clone());
+            return Some(Answer::Have(*number));
         }
         Order::Forget { models: forgotten, .. } => models.retain(|number, _| !forgotten.contains(number)),
         _ => {}
     }
+    None
 }
 
 fn pass_on<T: Transport>(
