@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh Debian or Ubuntu machine that has Rust.
 
-.PHONY: demo test lint setup readers clean
+.PHONY: demo test lint setup readers slurm clean
 
 demo: setup
 	cargo build --release
@@ -22,6 +22,10 @@ lint: setup
 # Reads a result file with xarray, h5py and netCDF4, which pip fetches into target/readers.
 readers: setup
 	tests/readers/run.sh
+
+# Runs s2dpes under a real Slurm with MPICH; as root on Debian, which it installs them from.
+slurm: setup
+	tests/slurm/run.sh
 
 setup:
 	tools/setup.sh

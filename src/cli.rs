@@ -123,12 +123,14 @@ pub(crate) fn main() -> ExitCode {
 const LEFT_TO_RANK_0: ExitCode = ExitCode::SUCCESS;
 /// Exit code of what the user can mend.
 const BAD_INPUT: u8 = 2;
+/// Exit code of a run that the same command goes on with.
+const STOPPED: u8 = 75;
 
 fn exit_code(ending: Result<Ending, Failure>, rank: usize) -> ExitCode {
     let (code, message) = match ending {
         Ok(Ending::Complete) | Err(Failure::ClosedPipe) => return ExitCode::SUCCESS,
         Ok(Ending::Partial) => return ExitCode::from(3),
-        Ok(Ending::Stopped) => return ExitCode::from(75),
+        Ok(Ending::Stopped) => return ExitCode::from(STOPPED),
         Err(Failure::Input(_)) if rank > 0 => return LEFT_TO_RANK_0,
         Err(Failure::Input(message)) => (BAD_INPUT, message),
         Err(Failure::Other(message) | Failure::Ranks(message)) => (1, message),

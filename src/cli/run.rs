@@ -65,7 +65,20 @@ fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending
         eprintln!("error: {message}");
         mpi.abort(1);
     }
+    if stop.asked() == Some("SIGTERM") {
+        end_soon();
+    }
     ended
+}
+
+/// Ends this process if it is still there after five seconds: a batch system may have sent SIGTERM to the launcher, too,
+/// and the end of MPI waits for that.
+#[cfg(feature = "mpi")]
+fn end_soon() {
+    std::thread::spawn(|| {
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        signal_hook::low_level::exit(super::STOPPED.into());
+    });
 }
 
 #[cfg(not(feature = "mpi"))]

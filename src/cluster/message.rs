@@ -120,4 +120,6 @@ pub struct Presence {
     pub threads: u32,
     /// GPUs that it sees.
     pub gpus: u32,
+    /// GPUs that the job has on the machine; the batch system may show each rank its own only.
+    pub gpus_on_node: u32,
 }

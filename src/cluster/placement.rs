@@ -34,15 +34,17 @@ impl Presence {
             .find_map(|l| l.strip_prefix("Cpus_allowed_list:").map(str::trim).map(String::from));
         let host = variable("SLURMD_NODENAME")
             .unwrap_or_else(|| file("/proc/sys/kernel/hostname").trim().to_string());
-        let wish = variable("SLURM_CPUS_PER_TASK").and_then(|n| n.trim().parse().ok()).unwrap_or(0);
-        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| list.split(',').count());
+        let number = |name: &str| variable(name).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+        let wish = number("SLURM_CPUS_PER_TASK");
+        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| list.split(',').count() as u32);
         Presence {
             host,
             node: node as u32,
             cpus: cpus.unwrap_or_default(),
             cpu_count: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             threads: if threads > 0 { threads as u32 } else { wish },
-            gpus: gpus as u32,
+            gpus,
+            gpus_on_node: gpus.max(number("SLURM_GPUS_ON_NODE")),
         }
     }
 }
@@ -103,11 +105,12 @@ fn warn(ranks: &[Presence], seats: &[Seat]) {
         ranks.iter().zip(seats).enumerate().filter(|(_, (_, s))| s.local_rank == 0)
     {
         let on_node = seats.iter().filter(|s| s.node == seat.node).count();
-        if presence.gpus > 0 && on_node > presence.gpus as usize {
-            log::warn!("{}: {on_node} ranks share {} GPUs", seat.host, presence.gpus);
+        let gpus = presence.gpus_on_node;
+        if presence.gpus > 0 && on_node > gpus as usize {
+            log::warn!("{}: {on_node} ranks share {gpus} GPUs", seat.host);
         }
         if presence.gpus > 0 {
-            log::warn!("{}: this version computes on CPUs; its {} GPUs stay idle", seat.host, presence.gpus);
+            log::warn!("{}: this version computes on CPUs; its {gpus} GPUs stay idle", seat.host);
         }
         if presence.threads > seat.threads {
             log::warn!(
@@ -227,7 +230,8 @@ mod tests {
     use super::*;
 
     fn rank(node: u32, cpus: &str, cpu_count: u32, threads: u32, gpus: u32) -> Presence {
-        Presence { host: format!("n{node}"), node, cpus: cpus.into(), cpu_count, threads, gpus }
+        let (host, cpus, gpus_on_node) = (format!("n{node}"), cpus.into(), gpus);
+        Presence { host, node, cpus, cpu_count, threads, gpus, gpus_on_node }
     }
 
     fn threads(ranks: &[Presence]) -> Vec<u32> {
