@@ -25,7 +25,7 @@ export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK   # srun does not take it from sb
 export HDF5_USE_FILE_LOCKING=BEST_EFFORT
 
 code=0
-srun --wait=60 --cpu-bind=cores "${S2DPES:-s2dpes}" run "$1" || code=$?
+srun --kill-on-bad-exit=0 --wait=60 --cpu-bind=cores "${S2DPES:-s2dpes}" run "$1" || code=$?
 if [ "$code" -eq 75 ]; then  # stopped in time: the same command goes on
     scontrol requeue "$SLURM_JOB_ID" || echo "cannot requeue: submit the same command again" >&2
 fi

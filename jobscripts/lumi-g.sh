@@ -31,7 +31,7 @@ export HDF5_USE_FILE_LOCKING=BEST_EFFORT
 cores=fe000000000000,fe00000000000000,fe0000,fe000000,fe,fe00,fe00000000,fe0000000000
 
 code=0
-srun --wait=60 --cpu-bind="mask_cpu:$cores" "${S2DPES:-s2dpes}" run "$1" || code=$?
+srun --kill-on-bad-exit=0 --wait=60 --cpu-bind="mask_cpu:$cores" "${S2DPES:-s2dpes}" run "$1" || code=$?
 if [ "$code" -eq 75 ]; then  # stopped in time: the same command goes on
     scontrol requeue "$SLURM_JOB_ID" || echo "cannot requeue: submit the same command again" >&2
 fi

@@ -89,8 +89,8 @@ pub fn run(
     options: Options,
 ) -> Result<Outcome, CampaignError> {
     let started = Instant::now();
-    let work = prepare(campaign)?;
     let stop = options.stop.clone();
+    let work = prepare(campaign, &stop)?;
     let mut ledger = Ledger::open(campaign, &work, options, (&crew.seats, started))?;
     let threads: Vec<usize> = crew.seats.iter().map(|s| s.threads as usize).collect();
     let mut coordinator = Coordinator::new(crew, &threads, ledger.jobs()?, stop);

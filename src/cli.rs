@@ -98,7 +98,9 @@ pub(crate) fn main() -> ExitCode {
     let rank = Launch::of_environment().rank;
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(_) if rank > 0 => return LEFT_TO_RANK_0,
+        Err(_) if rank > 0 && std::env::args().nth(1).is_some_and(|word| word == "run") => {
+            return LEFT_TO_RANK_0;
+        }
         Err(error) => error.exit(),
     };
     start_log(rank);
@@ -116,22 +118,25 @@ pub(crate) fn main() -> ExitCode {
             std::io::stdout().write_all(&script).map(|()| Ending::Complete).map_err(Failure::from)
         }
     };
-    exit_code(ending, rank)
+    let is_left_to_rank_0 = rank > 0 && matches!(arguments.command, Command::Run(_));
+    match ending {
+        Err(Failure::Input(_)) if is_left_to_rank_0 => LEFT_TO_RANK_0,
+        ending => exit_code(ending),
+    }
 }
 
-/// All ranks fail alike, and rank 0 says so; an error of another one might end it before it does.
+/// All ranks of a run fail alike, and rank 0 says so; an error of another one might end it before it does.
 const LEFT_TO_RANK_0: ExitCode = ExitCode::SUCCESS;
 /// Exit code of what the user can mend.
 const BAD_INPUT: u8 = 2;
 /// Exit code of a run that the same command goes on with.
 const STOPPED: u8 = 75;
 
-fn exit_code(ending: Result<Ending, Failure>, rank: usize) -> ExitCode {
+fn exit_code(ending: Result<Ending, Failure>) -> ExitCode {
     let (code, message) = match ending {
         Ok(Ending::Complete) | Err(Failure::ClosedPipe) => return ExitCode::SUCCESS,
         Ok(Ending::Partial) => return ExitCode::from(3),
         Ok(Ending::Stopped) => return ExitCode::from(STOPPED),
-        Err(Failure::Input(_)) if rank > 0 => return LEFT_TO_RANK_0,
         Err(Failure::Input(message)) => (BAD_INPUT, message),
         Err(Failure::Other(message) | Failure::Ranks(message)) => (1, message),
     };

@@ -12,7 +12,8 @@
 //!
 //! Datasets are contiguous and allocated at once, and raw data go to the file system unbuffered, so that a process
 //! may be killed at any moment: `tile_state` is written after the tile's values, and a tile whose state is done is
-//! stored. Only `runs` grows, by a row a start.
+//! stored. Only `runs` grows, by a row a start, and the reasons of failures, which are attributes, are written when a run
+//! ends.
 
 mod compare;
 mod create;

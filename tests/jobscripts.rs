@@ -193,7 +193,7 @@ fn srun_gets_the_campaign_and_its_environment() {
         let cluster = Cluster::new();
         cluster.run(&script, &["my campaign.toml"], &[("FAKE_CODE", "0")]);
         let command = cluster.log("srun.log");
-        assert!(command.starts_with("--wait=60 "), "{name}: {command}");
+        assert!(command.starts_with("--kill-on-bad-exit=0 --wait=60 "), "{name}: {command}");
         assert!(command.ends_with(" s2dpes run my campaign.toml\n"), "{name}: {command}");
         let mpi = if name == "arrhenius.sh" { "pmi2" } else { "" };
         assert_eq!(cluster.log("environment.log"), format!("2 BEST_EFFORT {mpi}\n"), "{name}");

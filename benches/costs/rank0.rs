@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use s2dpes::campaign::prepare;
-use s2dpes::cluster::{Answer, Computed, Message, Order, Task};
+use s2dpes::cluster::{Answer, Computed, Message, Order, Stop, Task};
 use s2dpes::config::Campaign;
 use s2dpes::engine::{PointResult, Status};
 use s2dpes::landscape::Point;
@@ -93,7 +93,7 @@ fn tile_costs(points: usize) -> Result<(f64, f64, f64), Failure> {
     let surfaces = if points > 1000 { 1 } else { 20 };
     let text = campaign_text(points, surfaces);
     let campaign = Campaign::parse(&text, &folder.path().join("campaign.toml"))?;
-    let work = prepare(&campaign)?;
+    let work = prepare(&campaign, &Stop::by_hand())?;
     let run = RunRecord::default();
     let (file, open) = timed(|| ResultFile::open(&campaign.output, &text, &work, run, false));
     let (mut file, results) = (file?, results());

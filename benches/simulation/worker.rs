@@ -64,7 +64,7 @@ impl Worker {
                     self.current.take_if(|(m, l)| models.contains(m) || landscapes.contains(l));
                     self.engine.take_if(|(m, _)| models.contains(m));
                 }
-                Order::Seat(_) | Order::PassOn { .. } | Order::Stop | Order::Quit => {}
+                Order::Seat(_) | Order::PassOn { .. } | Order::Stop | Order::Quit | Order::Alive => {}
             }
         }
         None

@@ -18,6 +18,7 @@ pub(super) struct Ledger<'a, 'r> {
     started: Instant,
     /// The surface of each job.
     surfaces: Vec<SurfaceId>,
+    finished: Vec<SurfaceId>,
     failures: Vec<(SurfaceId, String)>,
     /// Of the last report.
     surface: String,
@@ -45,6 +46,7 @@ impl<'a, 'r> Ledger<'a, 'r> {
             options,
             started,
             surfaces: Vec::new(),
+            finished: Vec::new(),
             failures: Vec::new(),
             surface: String::new(),
             pace: Pace { ranks: seats.len(), ..Pace::default() },
@@ -88,9 +90,13 @@ impl<'a, 'r> Ledger<'a, 'r> {
                 let id = self.surfaces[job];
                 // Tiles that were stored before it failed stay.
                 self.file.fail_tiles(self.work, id, &self.open_tiles(id)?)?;
+                log::error!("{}: {why}", self.work.path(id));
                 self.failures.push((id, why));
             }
-            Event::Finished(job) => self.file.close_surface(self.surfaces[job]),
+            Event::Finished(job) => {
+                self.finished.push(self.surfaces[job]);
+                self.file.close_surface(self.surfaces[job]);
+            }
             Event::Stopping(signal) => {
                 log::info!("{signal}: waiting for what is being computed");
                 self.outcome.stopped = Some(signal);
@@ -119,9 +125,11 @@ impl<'a, 'r> Ledger<'a, 'r> {
     /// Records how the run ended.
     pub(super) fn close(mut self) -> Result<Outcome, CampaignError> {
         self.failures.sort_by_key(|(id, _)| *id);
-        for id in &self.surfaces {
-            let failure = self.failures.iter().find(|(failed, _)| failed == id);
-            self.file.set_failure(self.work, *id, failure.map(|(_, why)| why.as_str()))?;
+        for (id, why) in &self.failures {
+            self.file.set_failure(self.work, *id, Some(why))?;
+        }
+        for id in self.finished.iter().filter(|id| self.failures.iter().all(|(failed, _)| failed != *id)) {
+            self.file.set_failure(self.work, *id, None)?;
         }
         let path = |(id, why): &(SurfaceId, String)| Skipped { what: self.work.path(*id), why: why.clone() };
         self.outcome.skipped =

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cluster::Stop;
 use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, OrbitRule, StructureSpec};
 use crate::crystal::{Structure, read_structures};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
@@ -26,13 +27,16 @@ pub enum PrepareError {
     /// Two structures want the same group.
     #[error("two structures are called `{0}` ({1} and {2}); give one of them another name = \"...\"")]
     SameName(String, String, String),
+    /// Somebody asked for an end.
+    #[error("stopped by {0} before anything was computed; run the same command again")]
+    Stopped(&'static str),
     /// No structure could be used.
     #[error("no structure of the campaign can be used:\n{0}")]
     Nothing(String),
 }
 
-/// Reads everything that a campaign names.
-pub fn prepare(campaign: &Campaign) -> Result<Work, PrepareError> {
+/// Reads everything that a campaign names, unless it is asked to stop.
+pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
     let models = load_models(&campaign.models)?;
     let mut work = Work::default();
     for spec in &campaign.structures {
@@ -59,6 +63,9 @@ pub fn prepare(campaign: &Campaign) -> Result<Work, PrepareError> {
                     continue;
                 }
             };
+            if let Some(signal) = stop.asked() {
+                return Err(PrepareError::Stopped(signal));
+            }
             for structure in structures {
                 add_structure(&mut work, &structure, file, spec, (campaign, &models))?;
             }

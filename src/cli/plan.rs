@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use s2dpes::campaign::prepare;
+use s2dpes::cluster::Stop;
 use s2dpes::config::Campaign;
 use s2dpes::engine::{Scene, Step};
 use s2dpes::work::{LandscapeWork, Model, SurfaceId, Work};
@@ -31,7 +32,7 @@ const BYTES_PER_LANDSCAPE_NODE: usize = 8 + 8;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
-    let work = prepare(&campaign).map_err(Failure::input)?;
+    let work = prepare(&campaign, &Stop::by_hand()).map_err(Failure::input)?;
     let mut out = std::io::stdout().lock();
     for structure in &work.structures {
         let crystal = &structure.crystal;

@@ -1,8 +1,9 @@
 //! `s2dpes run`: computes a campaign, or goes on with it.
 
+use std::io::Write;
 use std::path::PathBuf;
 
-use s2dpes::campaign::{self, CampaignError, Options, Outcome};
+use s2dpes::campaign::{self, CampaignError, Options, Outcome, PrepareError};
 #[cfg(not(feature = "mpi"))]
 use s2dpes::cluster::LaunchError;
 use s2dpes::cluster::{Channels, Crew, Launch, Stop, Transport};
@@ -62,7 +63,8 @@ fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending
     };
     if let Err(Failure::Ranks(message)) = &ended {
         // Ranks that have lost one another cannot end together.
-        eprintln!("error: {message}");
+        // Standard error may be closed.
+        let _ = writeln!(std::io::stderr(), "error: {message}");
         mpi.abort(1);
     }
     if stop.asked() == Some("SIGTERM") {
@@ -99,14 +101,20 @@ fn compute(arguments: &Arguments, transport: impl Transport, stop: Stop) -> Resu
         run: record(),
         report: &mut |report| progress.show(report),
     };
-    let outcome = campaign::run(&campaign, crew, options).map_err(|error| match error {
-        CampaignError::Store(_) | CampaignError::Open(StoreError::Machine { .. }) => Failure::other(error),
-        CampaignError::Cluster(error) => Failure::Ranks(error.to_string()),
-        CampaignError::Prepare(_) | CampaignError::Open(_) => Failure::input(error),
-    });
+    let outcome = campaign::run(&campaign, crew, options);
     progress.end();
-    let outcome = outcome?;
-    Ok(summarise(&campaign, &outcome))
+    match outcome {
+        Err(CampaignError::Prepare(stopped @ PrepareError::Stopped(_))) => {
+            log::warn!("{stopped}");
+            Ok(Ending::Stopped)
+        }
+        Err(CampaignError::Store(error) | CampaignError::Open(error @ StoreError::Machine { .. })) => {
+            Err(Failure::other(error))
+        }
+        Err(CampaignError::Cluster(error)) => Err(Failure::Ranks(error.to_string())),
+        Err(error) => Err(Failure::input(error)),
+        Ok(outcome) => Ok(summarise(&campaign, &outcome)),
+    }
 }
 
 fn load(arguments: &Arguments) -> Result<Campaign, Failure> {

@@ -135,7 +135,7 @@ impl Desk {
                     waiting.iter().for_each(|task| self.do_task(task));
                 }
                 Order::Quit => return,
-                Order::Seat(_) | Order::PassOn { .. } => {}
+                Order::Seat(_) | Order::PassOn { .. } | Order::Alive => {}
             }
         }
     }

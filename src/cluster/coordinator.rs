@@ -78,6 +78,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// What is being computed when a run stops has so long to come back.
 const GRACE: Duration = Duration::from_secs(5);
+/// Rank 0 is not expected to be away from its messages for longer.
+const STANDSTILL: Duration = Duration::from_secs(10);
+/// Between two signs of life to the other ranks.
+const ALIVE: Duration = Duration::from_secs(30);
 /// A rank with work that is silent for so long is gone; it says every few seconds that it is not.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -173,6 +177,7 @@ pub struct Coordinator<'w, T: Transport> {
     partial: HashMap<(usize, usize), Partial>,
     stopping: Option<Duration>,
     tick: Duration,
+    alive: Duration,
     events: VecDeque<Event>,
 }
 
@@ -215,6 +220,7 @@ impl<'w, T: Transport> Coordinator<'w, T> {
             partial: HashMap::new(),
             stopping: None,
             tick: Duration::ZERO,
+            alive: Duration::ZERO,
             events: VecDeque::new(),
         }
     }
@@ -226,27 +232,27 @@ impl<'w, T: Transport> Coordinator<'w, T> {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
+            if let Some(signal) = self.stop.asked().filter(|_| self.stopping.is_none()) {
+                self.begin_to_stop(signal.to_string())?;
+            }
             self.hand_out()?;
             let now = self.transport.now();
             if self.sent.is_empty() && self.events.is_empty() {
                 return Ok(None);
             }
-            if self.stopping.is_some_and(|since| now > since + GRACE) {
-                return Ok(None);
-            }
             if now >= self.tick + TICK {
-                self.tick = now;
                 self.check_lives(now)?;
+                self.tick = now;
                 self.events.push_back(Event::Tick(self.pace()));
             }
-            if let Some(signal) = self.stop.asked().filter(|_| self.stopping.is_none()) {
-                self.begin_to_stop(signal.to_string())?;
-            }
-            match self.transport.receive(PATIENCE)? {
+            // What has come is taken even when time is up.
+            let is_late = self.stopping.is_some_and(|since| now > since + GRACE);
+            match self.transport.receive(if is_late { Duration::ZERO } else { PATIENCE })? {
                 Some((rank, Message::Answer(answer))) => self.take(rank, answer)?,
                 Some((rank, Message::Order(_))) => {
                     return Err(ClusterError::Protocol { rank, what: "it gave an order".into() });
                 }
+                None if is_late => return Ok(None),
                 None => {}
             }
         }
@@ -262,7 +268,17 @@ impl<'w, T: Transport> Coordinator<'w, T> {
         }
     }
 
-    fn check_lives(&self, now: Duration) -> Result<(), ClusterError> {
+    fn check_lives(&mut self, now: Duration) -> Result<(), ClusterError> {
+        if now > self.tick + STANDSTILL {
+            // This rank stood still, perhaps all did: nobody can have been heard.
+            self.ranks.iter_mut().for_each(|rank| rank.heard = now);
+        }
+        if now > self.alive + ALIVE {
+            self.alive = now;
+            for rank in 1..self.ranks.len() {
+                self.transport.send(rank, Message::Order(Order::Alive))?;
+            }
+        }
         let silent = |r: &&Rank| r.tasks > 0 && now > r.heard + SILENCE;
         match self.ranks.iter().skip(1).position(|r| silent(&r)) {
             Some(place) => Err(ClusterError::Lost { rank: place + 1, seconds: SILENCE.as_secs() }),
@@ -328,7 +344,8 @@ impl<'w, T: Transport> Coordinator<'w, T> {
     }
 
     fn send_copies(&mut self, model: usize, transfers: &[Transfer]) -> Result<(), ClusterError> {
-        for Transfer { from, to } in transfers {
+        // A run that stops brings no more models: their receivers may be gone before the senders.
+        for Transfer { from, to } in transfers.iter().filter(|_| self.stopping.is_none()) {
             let (sender, order) = match from {
                 0 => (*to, Order::Model(model as u32, self.catalogue.models[model].clone())),
                 _ => (*from, Order::PassOn { model: model as u32, to: *to as u32 }),
@@ -419,9 +436,10 @@ impl<'w, T: Transport> Coordinator<'w, T> {
 
     /// Says that a job is finished, and has what nobody needs any more forgotten.
     fn finish_if_done(&mut self, job: usize) -> Result<(), ClusterError> {
-        if !self.schedule.is_finished(job) || std::mem::replace(&mut self.jobs[job].finished, true) {
+        if self.stopping.is_some() || !self.schedule.is_finished(job) || self.jobs[job].finished {
             return Ok(());
         }
+        self.jobs[job].finished = true;
         if self.jobs[job].failed {
             self.partial.retain(|(j, _), _| *j != job);
         }

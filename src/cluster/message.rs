@@ -43,8 +43,10 @@ pub enum Order {
         /// Numbers of landscapes.
         landscapes: Vec<u32>,
     },
-    /// Finish the task that is being computed and drop the others.
+    /// Finish the call of the engine that is running and drop the rest.
     Stop,
+    /// Rank 0 is still there.
+    Alive,
     /// The end.
     Quit,
 }

@@ -1,5 +1,6 @@
 //! Messages over MPI. Only the main thread calls it.
 
+use std::io::Write;
 use std::os::raw::{c_int, c_void};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -16,8 +17,12 @@ use crate::work::Model;
 
 /// Between two looks for a message.
 const POLL: Duration = Duration::from_micros(200);
+/// At the end a rank waits so long for the others.
+const FAREWELL: Duration = Duration::from_secs(60);
 /// Exit code of a job that a panic ends.
 const PANICKED: c_int = 1;
+/// Exit code of a job whose ranks do not end together.
+const UNFINISHED: c_int = 1;
 
 /// This process among all of an MPI job.
 pub struct Mpi {
@@ -68,12 +73,17 @@ impl Mpi {
     /// Forgets messages that have been sent, and a parcel whose model nobody here has any more.
     fn progress(&mut self) {
         self.parcel.take_if(|(model, _)| model.strong_count() == 0);
-        self.sending.retain_mut(|sending| {
-            let mut done: c_int = 0;
-            // SAFETY: the request is one that MPI_Isend gave and no test has completed yet.
-            unsafe { ffi::MPI_Test(&mut sending.request, &mut done, ffi::RSMPI_STATUS_IGNORE) };
-            done == 0
-        });
+        self.sending.retain_mut(|sending| !is_complete(&mut sending.request));
+    }
+
+    /// Says that this rank has sent everything; complete when all have said so.
+    fn start_to_leave(&self) -> ffi::MPI_Request {
+        // SAFETY: all zeros is a value of the request, an integer or a pointer, which MPI_Ibarrier overwrites.
+        unsafe {
+            let mut request: ffi::MPI_Request = std::mem::zeroed();
+            ffi::MPI_Ibarrier(self.world.as_raw(), &mut request);
+            request
+        }
     }
 
     /// A message as it travels.
@@ -107,15 +117,29 @@ impl Mpi {
     }
 }
 
+/// Whether an operation has come to its end; it may not be asked again after that.
+fn is_complete(request: &mut ffi::MPI_Request) -> bool {
+    let mut done: c_int = 0;
+    // SAFETY: the request is one that MPI gave and no test has completed yet.
+    unsafe { ffi::MPI_Test(request, &mut done, ffi::RSMPI_STATUS_IGNORE) };
+    done != 0
+}
+
 fn end_all_on_panic(rank: c_int) {
     let (main, before) = (std::thread::current().id(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {
         before(info);
         // Panics of other threads reach rank 0 as a message.
-        if std::thread::current().id() == main {
-            eprintln!("rank {rank}: this panic ends all ranks; finished tiles are stored");
-            // SAFETY: this is the main thread, and MPI has been started: nobody calls the hook after it is finalized
-            // but with a panic of `drop`, which ends the process as well.
+        let mut finalized: c_int = 0;
+        // SAFETY: MPI_Finalized may be called at any time, by any thread.
+        unsafe { ffi::MPI_Finalized(&mut finalized) };
+        if std::thread::current().id() == main && finalized == 0 {
+            // A closed standard error must not panic within a panic.
+            let _ = writeln!(
+                std::io::stderr(),
+                "rank {rank}: this panic ends all ranks; finished tiles are stored"
+            );
+            // SAFETY: this is the main thread, and MPI has been started and not finalized.
             unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, PANICKED) };
         }
     }));
@@ -141,7 +165,7 @@ impl Transport for Mpi {
         let count =
             c_int::try_from(bytes.len()).map_err(|_| fail(format!("it has {} bytes", bytes.len())))?;
         // SAFETY: all zeros is a value of the request, an integer or a pointer, which MPI_Isend overwrites. The buffer
-        // has `count` bytes on the heap; they neither move nor are freed before MPI_Test or MPI_Wait says that MPI is
+        // has `count` bytes on the heap; they neither move nor are freed before MPI_Test says that MPI is
         // done with them.
         let request = unsafe {
             let mut request: ffi::MPI_Request = std::mem::zeroed();
@@ -182,11 +206,31 @@ impl Transport for Mpi {
 }
 
 impl Drop for Mpi {
-    /// Waits until everything has been sent.
+    /// Leaves together with the other ranks. What still comes is of no use to anybody any more, but its sender waits
+    /// until it is received.
     fn drop(&mut self) {
-        for sending in &mut self.sending {
-            // SAFETY: as in `progress`.
-            unsafe { ffi::MPI_Wait(&mut sending.request, ffi::RSMPI_STATUS_IGNORE) };
+        if std::thread::panicking() {
+            return;
+        }
+        let began = Instant::now();
+        let mut leaving = None;
+        loop {
+            self.progress();
+            while let Some((envelope, status)) = self.world.any_process().immediate_matched_probe() {
+                let mut bytes = vec![0_u8; status.count(u8::equivalent_datatype()) as usize];
+                envelope.matched_receive_into(&mut bytes[..]);
+            }
+            if self.sending.is_empty() && leaving.is_none() {
+                leaving = Some(self.start_to_leave());
+            }
+            if leaving.as_mut().is_some_and(is_complete) {
+                return;
+            }
+            if began.elapsed() > FAREWELL {
+                log::error!("the other ranks did not come to an end");
+                self.world.abort(UNFINISHED);
+            }
+            std::thread::sleep(POLL);
         }
     }
 }

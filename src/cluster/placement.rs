@@ -35,14 +35,16 @@ impl Presence {
         let host = variable("SLURMD_NODENAME")
             .unwrap_or_else(|| file("/proc/sys/kernel/hostname").trim().to_string());
         let number = |name: &str| variable(name).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+        let cpu_count = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let wish = number("SLURM_CPUS_PER_TASK");
         let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| list.split(',').count() as u32);
         Presence {
             host,
             node: node as u32,
             cpus: cpus.unwrap_or_default(),
-            cpu_count: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-            threads: if threads > 0 { threads as u32 } else { wish },
+            cpu_count,
+            // What sbatch was asked for need not be what srun binds to.
+            threads: if threads > 0 { threads as u32 } else { wish.min(cpu_count) },
             gpus,
             gpus_on_node: gpus.max(number("SLURM_GPUS_ON_NODE")),
         }

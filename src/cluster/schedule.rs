@@ -308,7 +308,10 @@ impl Schedule {
     /// How many points a rank's next task should have.
     fn task_points(&self, rank: usize, surface: usize) -> usize {
         let grain = BLOCK * self.ranks[rank].threads;
-        let Some(pace) = self.pace(surface) else { return PROBE * grain };
+        let model = &self.models[self.surfaces[surface].load.model];
+        let is_known = model.times.pace.count > 0.0;
+        // Other models tell too little.
+        let Some(pace) = self.pace(surface).filter(|_| is_known) else { return PROBE * grain };
         let (shortest, longest) = TASK_SECONDS;
         let of_model = |m: usize| self.models[m].left * self.pace_of_model(m).unwrap_or(0.0);
         let left: f64 = (0..self.models.len()).map(of_model).sum();
@@ -392,7 +395,7 @@ mod tests {
     use super::*;
 
     fn load(engine: usize, tiles: usize, points: usize) -> Load {
-        Load { model: 0, engine, weight: 1.0, tiles: (0..tiles).map(|t| (t, points)).collect() }
+        Load { model: engine, engine, weight: 1.0, tiles: (0..tiles).map(|t| (t, points)).collect() }
     }
 
     fn points(parts: &[Part]) -> usize {

@@ -12,6 +12,8 @@ use crate::work::Model;
 const PATIENCE: Duration = Duration::from_micros(500);
 /// Between two signs of life.
 const ALIVE: Duration = Duration::from_secs(5);
+/// Rank 0 is gone if it has been silent for so long.
+const SILENCE: Duration = Duration::from_secs(1200);
 
 /// Works for rank 0 until it sends [`Order::Quit`]. `threads` is the user's wish, 0 for none.
 pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Result<(), ClusterError> {
@@ -22,8 +24,10 @@ pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Re
     let compute = Compute::start(seat.threads as usize)?;
     let mut models: HashMap<u32, Arc<Model>> = HashMap::new();
     let (mut said, mut stop_said) = (transport.now(), false);
+    let mut heard = transport.now();
     loop {
         if let Some((from, message)) = transport.receive(PATIENCE)? {
+            heard = transport.now();
             match message {
                 Message::Order(Order::Quit) => return Ok(()),
                 Message::Order(Order::PassOn { model, to }) => pass_on(transport, &models, model, to)?,
@@ -36,6 +40,7 @@ pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Re
                 Message::Answer(_) => return Err(unexpected(from)),
             }
         }
+        check_rank_0(transport.now() - heard)?;
         let mut answers: Vec<Answer> = std::iter::from_fn(|| compute.answer()).collect();
         if let Some(signal) = stop.asked().filter(|_| !stop_said) {
             stop_said = true;
@@ -51,11 +56,20 @@ pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Re
     }
 }
 
+/// Rank 0 says now and then that it is there, unless it reads or makes large files.
+fn check_rank_0(silent: Duration) -> Result<(), ClusterError> {
+    match silent > SILENCE {
+        true => Err(ClusterError::Lost { rank: 0, seconds: silent.as_secs() }),
+        false => Ok(()),
+    }
+}
+
 /// The rank's seat; nothing if rank 0 ends before the start.
 fn first_order<T: Transport>(transport: &mut T) -> Result<Option<super::Seat>, ClusterError> {
+    let began = transport.now();
     loop {
         match transport.receive(ALIVE)? {
-            None => {}
+            None => check_rank_0(transport.now() - began)?,
             Some((_, Message::Order(Order::Seat(seat)))) => return Ok(Some(seat)),
             Some((_, Message::Order(Order::Quit))) => return Ok(None),
             Some((from, _)) => return Err(unexpected(from)),
@@ -84,7 +98,8 @@ fn pass_on<T: Transport>(
 ) -> Result<(), ClusterError> {
     match models.get(&model) {
         Some(known) => transport.send(to as usize, Message::Order(Order::Model(model, known.clone()))),
-        None => Err(ClusterError::Protocol { rank: 0, what: format!("model {model} has never been here") }),
+        // The order crossed the news that nobody needs the model any more.
+        None => Ok(()),
     }
 }
 

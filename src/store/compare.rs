@@ -1,5 +1,6 @@
 //! Whether a file was made for the work at hand.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use hdf5::{File, Group};
@@ -40,7 +41,8 @@ fn difference(file: &File, work: &Work) -> hdf5::Result<Option<String>> {
         }
     }
     let stored = stored_paths(file)?;
-    let superfluous = stored.iter().find(|path| parts.iter().all(|part| part.path != **path));
+    let wanted: HashSet<&str> = parts.iter().map(|part| part.path.as_str()).collect();
+    let superfluous = stored.iter().find(|path| !wanted.contains(path.as_str()));
     Ok(superfluous.map(|path| {
         let what = describe(path);
         format!("the file holds {what}, which the campaign does not have{}", left_out(work, path))

@@ -13,8 +13,8 @@ use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
 use crate::work::{SurfaceId, Work};
 
-/// Arrays of surfaces that are being filled take at most so much memory, unless a single one takes more.
-const OPEN_BYTES: usize = 512 << 20;
+/// What is kept of surfaces that are being filled takes at most so much memory, unless a single one takes more.
+const OPEN_BYTES: usize = 1 << 30;
 
 /// How much of a surface is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,8 +109,7 @@ impl ResultFile {
             let path = format!("{}/{}", work.structures[id.structure].crystal.name, work.landscape(id).name);
             self.distances.insert(landscape, Distances::open(&self.file.group(&path)?)?);
         }
-        let (Some(arrays), Some(distances)) =
-            (self.surfaces.get_mut(&id), self.distances.get_mut(&landscape))
+        let (Some(arrays), Some(distances)) = (self.surfaces.get_mut(&id), self.distances.get(&landscape))
         else {
             return Ok(());
         };
