@@ -144,7 +144,7 @@ impl Costs {
             bandwidth: 10e9,
             notice: 100e-6,
             pick_up: 250e-6,
-            message: 5e-6,
+            message: 8e-6,
             point: self.rank0("task_encode_seconds")? / 1024.0,
             result: self.rank0("result_decode_seconds")? / 1024.0,
             landscape: self.rank0("landscape_encode_seconds")?,
@@ -215,10 +215,10 @@ struct Row {
 }
 
 const CSV_HEAD: &str = "scenario,speed,ranks,makespan_s,ideal_s,bound_s,efficiency_points,efficiency_ideal,\
-    efficiency_bound,idle,idle_before,idle_after,preparation,rank0_busy,tasks,tiles,messages,bytes,models_sent\n";
+    efficiency_bound,idle,idle_before,idle_after,preparation,rank0_busy,rank0_writing,tasks,tiles,messages,bytes,models_sent\n";
 const MD_HEAD: &str = "| | points | ranks | makespan, s | ideal, s | bound, s | of points | of ideal | of bound | idle \
-    | before the first task | after the last | preparing | rank 0 busy | tasks | messages | models | coordinator, µs a task |\n\
-    | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+    | before the first task | after the last | preparing | rank 0 busy | rank 0 writing | tasks | messages | models | coordinator, µs a task |\n\
+    | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 impl Row {
     fn new(campaign: &Campaign, ranks: usize, outcome: &Outcome) -> Row {
@@ -244,13 +244,25 @@ impl Row {
         1.0 - self.points - self.preparation
     }
 
+    fn writing(&self) -> f64 {
+        self.outcome.writing / self.makespan
+    }
+
     fn csv(&self, scenario: &str, speed: f64) -> String {
         let Row { ranks, makespan, ideal, bound, points, preparation, before, after, rank0, outcome, .. } =
             self;
         let totals = &outcome.totals;
         let mut line = format!("{scenario},{speed},{ranks},{makespan:.4},{ideal:.4},{bound:.4},{points:.4}");
-        for value in [ideal / makespan, bound / makespan, self.idle(), *before, *after, *preparation, *rank0]
-        {
+        for value in [
+            ideal / makespan,
+            bound / makespan,
+            self.idle(),
+            *before,
+            *after,
+            *preparation,
+            *rank0,
+            self.writing(),
+        ] {
             // Writing to a string cannot fail.
             let _ = write!(line, ",{value:.4}");
         }
@@ -265,7 +277,7 @@ impl Row {
         let percent = |value: f64| format!("{:.0} %", 100.0 * value);
         let totals = &outcome.totals;
         format!(
-            "| {scenario} | x{speed} | {ranks} | {makespan:.2} | {ideal:.2} | {bound:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {scenario} | x{speed} | {ranks} | {makespan:.2} | {ideal:.2} | {bound:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
             percent(*points),
             percent(ideal / makespan),
             percent(bound / makespan),
@@ -274,6 +286,7 @@ impl Row {
             percent(*after),
             percent(*preparation),
             percent(*rank0),
+            percent(self.writing()),
             totals.tasks,
             totals.messages,
             totals.models,

@@ -37,6 +37,8 @@ pub struct Outcome {
     pub makespan: f64,
     /// Virtual seconds that rank 0 was busy with messages and tiles.
     pub rank0: f64,
+    /// Those of them that went to tiles.
+    pub writing: f64,
     pub tiles: usize,
     /// Seconds that all ranks together waited for their first task, and after their last one.
     pub waited: (f64, f64),
@@ -57,14 +59,16 @@ pub fn simulate(
     let threads = vec![1; ranks];
     let transport = Simulated(world.clone());
     let mut coordinator = Coordinator::new(transport, &threads, campaign.jobs(), Stop::by_hand());
-    let (mut tiles, mut opened) = (0, vec![false; campaign.surfaces.len()]);
+    let (mut tiles, mut writing, mut opened) = (0, 0.0, vec![false; campaign.surfaces.len()]);
     let mut outside = Duration::ZERO;
     while let Some(event) = coordinator.next_event()? {
         let pause = Instant::now();
         if let Event::Tile { job, .. } = event {
             tiles += 1;
             let is_first = !std::mem::replace(&mut opened[job], true);
-            world.borrow_mut().spend(if is_first { machine.first_tile } else { machine.tile });
+            let seconds = if is_first { machine.first_tile } else { machine.tile };
+            writing += seconds;
+            world.borrow_mut().spend(seconds);
         }
         see(&event);
         outside += pause.elapsed();
@@ -74,6 +78,7 @@ pub fn simulate(
     Ok(Outcome {
         makespan: world.clock,
         rank0: world.busy,
+        writing,
         tiles,
         waited: world.waited(),
         totals: world.totals.clone(),

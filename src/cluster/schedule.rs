@@ -1,11 +1,11 @@
 //! What is open -> the next task of a rank.
 //!
 //! Ranks stay with a surface, so that scene and engine are prepared once, and with a model, so that few ranks need it. A
-//! rank without a surface takes one that nobody works on: of the same engine if there is one, of the same model, of the
-//! model that has most to do for each of its ranks; among them the largest. When all are taken, it helps where most time
-//! is left, unless that is known to be less than preparing takes. A task has a part of the time that is left for all, so
-//! tasks begin large and get small towards the end. All times are measured: seconds a point of a surface, or of its
-//! model before that.
+//! rank without a surface takes the largest one that nobody works on: of the same engine if there is one, of the same
+//! model, of the model that has most to do for each of its ranks. When all are taken, it helps where most time is left,
+//! unless that is known to be less than preparing takes. A task has a part of the time that is left for all, so tasks
+//! begin large and get small towards the end. All times are measured: seconds a point of a surface, or of its model before
+//! that.
 
 use std::collections::HashSet;
 
@@ -107,11 +107,21 @@ struct Experience {
     preparation: Mean,
 }
 
+/// Surfaces of an engine.
+#[derive(Clone, Debug, Default)]
+struct Engine {
+    /// Those that nobody has worked on, the largest one last, and their points times weight.
+    untouched: Vec<usize>,
+    left: f64,
+    /// Ranks whose last surface is one of them.
+    ranks: usize,
+}
+
 /// Surfaces of a model.
 #[derive(Clone, Debug, Default)]
 struct Group {
-    /// Those that nobody has worked on, the largest one last, and others.
-    untouched: Vec<usize>,
+    /// Engines with surfaces that nobody has worked on.
+    engines: Vec<usize>,
     /// Points times weight that have not been handed out: of all, and of those that nobody has worked on.
     left: f64,
     left_untouched: f64,
@@ -126,8 +136,7 @@ pub(super) struct Schedule {
     surfaces: Vec<Surface>,
     ranks: Vec<Rank>,
     models: Vec<Group>,
-    /// Surfaces of each engine, as in [`Group::untouched`].
-    engines: Vec<Vec<usize>>,
+    engines: Vec<Engine>,
     /// Surfaces that somebody has worked on and that are not all handed out.
     begun: Vec<usize>,
     all: Experience,
@@ -138,15 +147,18 @@ impl Schedule {
     pub(super) fn new(loads: Vec<Load>, threads: &[usize]) -> Schedule {
         let count = |number: fn(&Load) -> usize| loads.iter().map(|l| number(l) + 1).max().unwrap_or(0);
         let mut models = vec![Group::default(); count(|l| l.model)];
-        let mut engines = vec![Vec::new(); count(|l| l.engine)];
+        let mut engines = vec![Engine::default(); count(|l| l.engine)];
         let surfaces: Vec<Surface> = loads.into_iter().map(Surface::new).collect();
         let mut order: Vec<usize> = (0..surfaces.len()).collect();
         order.sort_by(|a, b| surfaces[*a].size().total_cmp(&surfaces[*b].size()).then(b.cmp(a)));
         for s in order {
             let (load, size) = (&surfaces[s].load, surfaces[s].size());
-            engines[load.engine].push(s);
-            let model = &mut models[load.model];
-            model.untouched.push(s);
+            let (engine, model) = (&mut engines[load.engine], &mut models[load.model]);
+            if engine.untouched.is_empty() {
+                model.engines.push(load.engine);
+            }
+            engine.untouched.push(s);
+            engine.left += size;
             model.left += size;
             model.left_untouched += size;
         }
@@ -186,17 +198,25 @@ impl Schedule {
             return;
         }
         if let Some(last) = last {
-            self.surfaces[last].working -= 1;
-            self.models[self.surfaces[last].load.model].ranks -= 1;
+            let last = &mut self.surfaces[last];
+            last.working -= 1;
+            self.models[last.load.model].ranks -= 1;
+            self.engines[last.load.engine].ranks -= 1;
         }
         let chosen = &mut self.surfaces[surface];
+        let (model, engine) = (&mut self.models[chosen.load.model], &mut self.engines[chosen.load.engine]);
         self.ranks[rank].models.insert(chosen.load.model);
-        let model = &mut self.models[chosen.load.model];
         chosen.working += 1;
         model.ranks += 1;
+        engine.ranks += 1;
         if chosen.ranks.is_empty() {
-            model.left_untouched -= chosen.size();
             self.begun.push(surface);
+            engine.untouched.retain(|s| *s != surface);
+            engine.left -= chosen.size();
+            model.left_untouched -= chosen.size();
+            if engine.untouched.is_empty() {
+                model.engines.retain(|e| *e != chosen.load.engine);
+            }
         }
     }
 
@@ -262,28 +282,34 @@ impl Schedule {
     }
 
     /// What a rank should work on.
-    fn choose(&mut self, rank: usize) -> Option<usize> {
+    fn choose(&self, rank: usize) -> Option<usize> {
         let last = self.ranks[rank].surface;
         if last.is_some_and(|s| self.surfaces[s].left > 0) {
             return last;
         }
-        let load = last.map(|s| &self.surfaces[s].load);
-        let of_last = load.map(|l| (l.engine, l.model)).and_then(|(engine, model)| {
-            let same = largest_untouched(&mut self.engines[engine], &self.surfaces);
-            same.or_else(|| largest_untouched(&mut self.models[model].untouched, &self.surfaces))
+        let near = last.and_then(|s| {
+            let Load { engine, model, .. } = self.surfaces[s].load;
+            self.engines[engine].untouched.last().copied().or_else(|| self.of_fullest_engine(model))
         });
-        of_last.or_else(|| self.of_fullest_model()).or_else(|| self.to_help(rank))
+        near.or_else(|| self.of_fullest_engine(self.fullest_model()?)).or_else(|| self.to_help(rank))
     }
 
-    /// The largest untouched surface of the model that has most of them for each of its ranks.
-    fn of_fullest_model(&mut self) -> Option<usize> {
+    /// The largest untouched surface of a model's engine that has most of them for each of its ranks.
+    fn of_fullest_engine(&self, model: usize) -> Option<usize> {
+        let each = |e: usize| self.engines[e].left / (self.engines[e].ranks + 1) as f64;
+        let open = self.models[model].engines.iter().copied();
+        let fullest = open.max_by(|a, b| each(*a).total_cmp(&each(*b)).then(b.cmp(a)));
+        fullest.and_then(|e| self.engines[e].untouched.last().copied())
+    }
+
+    /// The model that has most untouched surfaces for each of its ranks.
+    fn fullest_model(&self) -> Option<usize> {
         let each = |m: usize| {
             let Group { left_untouched, ranks, .. } = self.models[m];
             left_untouched * self.pace_of_model(m).unwrap_or(1.0) / (ranks + 1) as f64
         };
-        let mut order: Vec<(usize, f64)> = (0..self.models.len()).map(|m| (m, each(m))).collect();
-        order.sort_by(|a, b| b.1.total_cmp(&a.1));
-        order.iter().find_map(|(m, _)| largest_untouched(&mut self.models[*m].untouched, &self.surfaces))
+        let open = (0..self.models.len()).filter(|m| !self.models[*m].engines.is_empty());
+        open.max_by(|a, b| each(*a).total_cmp(&each(*b)).then(b.cmp(a)))
     }
 
     /// The surface with most time left for each of its ranks, if that is worth preparing for.
@@ -323,17 +349,6 @@ impl Schedule {
         let seconds = if is_timed { seconds } else { TRIAL * seconds };
         ((seconds / pace.max(1e-12)) as usize).next_multiple_of(BLOCK).max(grain)
     }
-}
-
-/// The last one of a list that nobody has worked on; those behind it leave the list.
-fn largest_untouched(list: &mut Vec<usize>, surfaces: &[Surface]) -> Option<usize> {
-    while let Some(s) = list.last() {
-        if surfaces[*s].left > 0 && surfaces[*s].ranks.is_empty() {
-            return Some(*s);
-        }
-        list.pop();
-    }
-    None
 }
 
 /// How long a task took.
