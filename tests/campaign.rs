@@ -4,9 +4,9 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{CAMPAIGN, data, model_bytes, write_model};
-use s2dpes::campaign::{CampaignError, Options, Outcome, run};
-use s2dpes::cluster::{Channels, Crew, Stop};
+use common::{CAMPAIGN, RANKS_CAMPAIGN, contents, data, model_bytes, write_model};
+use s2dpes::campaign::{CampaignError, Options, Outcome, Report, run};
+use s2dpes::cluster::{Channels, Crew, Stop, serve};
 use s2dpes::config::Campaign;
 use s2dpes::engine::Status;
 use s2dpes::landscape::Point;
@@ -47,13 +47,17 @@ impl Setting {
 
     /// On so many threads; 0 for all.
     fn run_on(&self, text: &str, restart: bool, threads: usize) -> Result<Outcome, CampaignError> {
-        let run_record = RunRecord {
+        let options = self.options(restart);
+        run(&self.campaign(text), Crew::muster(Channels::alone(), threads)?, options)
+    }
+
+    fn options(&self, restart: bool) -> Options<'static> {
+        let run = RunRecord {
             started: "2026-01-01T00:00:00Z".into(),
             version: "test".into(),
             ..RunRecord::default()
         };
-        let options = Options { restart, stop: Stop::by_hand(), run: run_record, report: &mut |_| {} };
-        run(&self.campaign(text), Crew::muster(Channels::alone(), threads)?, options)
+        Options { restart, stop: Stop::by_hand(), run, report: Box::leak(Box::new(|_: &Report| {})) }
     }
 
     fn landscape(&self, structure: &str, name: &str) -> LandscapeResult {
@@ -148,6 +152,28 @@ fn tiles_threads_and_equivalence_do_not_change_a_bit() {
     for (energy, bits) in full.models[0].energy.iter().zip(energies) {
         let other = f64::from_bits(*bits);
         assert!((energy - other).abs() < 2e-5 * other.abs().max(1.0), "{energy} {other}");
+    }
+}
+
+#[test]
+fn ranks_within_a_process_give_the_same_bits() {
+    let setting = Setting::new();
+    write_model(setting.folder.path(), "all-elements");
+    let mut expected = None;
+    for ranks in 1..=4 {
+        let mut ends = Channels::group(ranks);
+        let others = ends.split_off(1);
+        std::thread::scope(|scope| {
+            for mut end in others {
+                scope.spawn(move || serve(&mut end, 1, &Stop::by_hand()).unwrap());
+            }
+            let options = setting.options(true);
+            let crew = Crew::muster(ends.remove(0), 1).unwrap();
+            let outcome = run(&setting.campaign(RANKS_CAMPAIGN), crew, options).unwrap();
+            assert!(outcome.skipped.is_empty() && outcome.tiles_done == outcome.tiles);
+        });
+        let contents = contents(&setting.path("result.h5"));
+        assert_eq!(*expected.get_or_insert_with(|| contents.clone()), contents, "{ranks} ranks");
     }
 }
 

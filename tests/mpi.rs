@@ -4,44 +4,14 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{contents, data, mpirun, ranks_in, send, write_model};
-use s2dpes::campaign::{Options, run};
-use s2dpes::cluster::{Channels, Crew, Stop, serve};
-use s2dpes::config::Campaign;
-use s2dpes::store::{Results, RunRecord};
+use common::{RANKS_CAMPAIGN as CAMPAIGN, contents, data, mpirun, ranks_in, send, write_model};
+use s2dpes::store::Results;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// Two structures, one with landscapes of two axes and of one, for a model in both precisions.
-const CAMPAIGN: &str = r#"
-[campaign]
-output = "result.h5"
-tile_points = 64
-[[model]]
-name = "single"
-file = "all-elements.model"
-[[model]]
-name = "double"
-file = "all-elements.model"
-dtype = "float64"
-[[structure]]
-file = "perovskite-CaTiO3-Pnma.extxyz"
-name = "CaTiO3"
-[[structure.landscape]]
-axes = [ { dof = "Ca1.x", points = 24 }, { dof = "Ca1.z", points = 20 } ]
-[[structure.landscape]]
-axes = [ { dof = "O1.z", points = 30, range = [0.1, 0.4] } ]
-[[structure]]
-file = "rutile-TiO2.extxyz"
-name = "rutile"
-[[structure.landscape]]
-axes = [ { dof = "O1.x", points = 40 } ]
-"#;
 
 /// A campaign that takes several seconds.
 const LONG: &str = r#"
@@ -96,26 +66,6 @@ impl Setting {
         let mut command = self.ready(Command::new(env!("CARGO_BIN_EXE_s2dpes")));
         command.args(arguments);
         command
-    }
-
-    /// What some ranks compute that are threads of this process. A file of its own each time: a process that another
-    /// test starts at the same time inherits the lock.
-    fn within_process(&self, ranks: usize) -> BTreeMap<String, Vec<u64>> {
-        let output = self.path(&format!("within-{ranks}.h5"));
-        let mut ends = Channels::group(ranks);
-        let others = ends.split_off(1);
-        let crew = |end| Crew::muster(end, 1).unwrap();
-        std::thread::scope(|scope| {
-            for mut end in others {
-                scope.spawn(move || serve(&mut end, 1, &Stop::by_hand()).unwrap());
-            }
-            let mut campaign = Campaign::load(&self.path("campaign.toml")).unwrap();
-            campaign.output = output.clone();
-            let record = RunRecord::default();
-            let options = Options { restart: true, stop: Stop::by_hand(), run: record, report: &mut |_| {} };
-            assert!(run(&campaign, crew(ends.remove(0)), options).unwrap().skipped.is_empty());
-        });
-        contents(&output)
     }
 
     fn status(&self) -> Value {
@@ -176,7 +126,6 @@ fn any_number_of_ranks_gives_the_same_bits() {
         assert!(contents(&setting.path("result.h5")) == expected, "{ranks} ranks");
         let runs = Results::open(&setting.path("result.h5")).unwrap().runs().unwrap();
         assert_eq!(runs[0].ranks as usize, ranks);
-        assert!(setting.within_process(ranks) == expected, "{ranks} ranks within a process");
     }
     for tile in [5, 10_000] {
         let campaign = CAMPAIGN.replace("tile_points = 64", &format!("tile_points = {tile}"));
@@ -235,7 +184,10 @@ fn a_panic_on_a_rank_ends_the_job_and_loses_no_finished_tile() {
     }
     let output = setting.ranks(3, &["run", "campaign.toml"]).output().unwrap();
     assert_eq!(code(&output), 0, "{}", said(&output));
-    assert!(contents(&setting.path("result.h5")) == setting.within_process(1));
+    let resumed = contents(&setting.path("result.h5"));
+    let output = setting.alone(&["run", "campaign.toml", "--restart"]).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(contents(&setting.path("result.h5")) == resumed);
 }
 
 #[test]

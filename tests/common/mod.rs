@@ -196,3 +196,29 @@ pub fn ranks_in(folder: &Path) -> Vec<u32> {
 pub fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
+
+/// Two structures, one with landscapes of two axes and of one, for a model in both precisions.
+pub const RANKS_CAMPAIGN: &str = r#"
+[campaign]
+output = "result.h5"
+tile_points = 64
+[[model]]
+name = "single"
+file = "all-elements.model"
+[[model]]
+name = "double"
+file = "all-elements.model"
+dtype = "float64"
+[[structure]]
+file = "perovskite-CaTiO3-Pnma.extxyz"
+name = "CaTiO3"
+[[structure.landscape]]
+axes = [ { dof = "Ca1.x", points = 24 }, { dof = "Ca1.z", points = 20 } ]
+[[structure.landscape]]
+axes = [ { dof = "O1.z", points = 30, range = [0.1, 0.4] } ]
+[[structure]]
+file = "rutile-TiO2.extxyz"
+name = "rutile"
+[[structure.landscape]]
+axes = [ { dof = "O1.x", points = 40 } ]
+"#;
