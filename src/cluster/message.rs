@@ -124,4 +124,6 @@ pub struct Presence {
     pub gpus: u32,
     /// GPUs that the job has on the machine; the batch system may show each rank its own only.
     pub gpus_on_node: u32,
+    /// Vector instructions of its CPUs.
+    pub instructions: String,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::Compute;
 use super::{Answer, ClusterError, Message, Order, Presence, Transport};
+use crate::engine::cpu;
 
 /// Where a rank computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,7 @@ impl Presence {
             threads: if threads > 0 { threads as u32 } else { wish.min(cpu_count) },
             gpus,
             gpus_on_node: gpus.max(number("SLURM_GPUS_ON_NODE")),
+            instructions: cpu::instructions().to_string(),
         }
     }
 }
@@ -103,6 +105,11 @@ fn describe(seats: &[Seat]) -> Vec<String> {
 
 /// Says what is not as its user may think.
 fn warn(ranks: &[Presence], seats: &[Seat]) {
+    let first = &ranks[0].instructions;
+    if let Some(other) = ranks.iter().find(|r| r.instructions != *first) {
+        let (host, theirs) = (&other.host, &other.instructions);
+        log::warn!("{host} has {theirs} and {} has {first}: they round differently", ranks[0].host);
+    }
     for (rank, (presence, seat)) in
         ranks.iter().zip(seats).enumerate().filter(|(_, (_, s))| s.local_rank == 0)
     {
@@ -233,7 +240,8 @@ mod tests {
 
     fn rank(node: u32, cpus: &str, cpu_count: u32, threads: u32, gpus: u32) -> Presence {
         let (host, cpus, gpus_on_node) = (format!("n{node}"), cpus.into(), gpus);
-        Presence { host, node, cpus, cpu_count, threads, gpus, gpus_on_node }
+        let instructions = cpu::instructions().to_string();
+        Presence { host, node, cpus, cpu_count, threads, gpus, gpus_on_node, instructions }
     }
 
     fn threads(ranks: &[Presence]) -> Vec<u32> {

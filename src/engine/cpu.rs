@@ -8,3 +8,15 @@ mod table;
 pub use gemm::{Matrix, multiply};
 pub use real::{LANES, Real};
 pub use table::Table;
+
+/// Widest vector instructions that this machine has and the engine uses. Machines that differ in them round differently.
+pub fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return match pulp::Arch::new() {
+        pulp::Arch::V4(_) => "AVX-512",
+        pulp::Arch::V3(_) => "AVX2",
+        _ => "SSE2",
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    return std::env::consts::ARCH;
+}
