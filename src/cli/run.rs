@@ -1,6 +1,5 @@
 //! `s2dpes run`: computes a campaign, or goes on with it.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use s2dpes::campaign::{self, CampaignError, Options, Outcome, PrepareError};
@@ -53,6 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
 
 #[cfg(feature = "mpi")]
 fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending, Failure> {
+    use std::io::Write;
+
     let mut mpi = Mpi::start().map_err(Failure::other)?;
     launch.check_size(mpi.size()).map_err(Failure::input)?;
     let ended = match mpi.rank() {
