@@ -96,7 +96,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn load(argument: &String) -> Result<Model, Failure> {
+fn load(argument: &str) -> Result<Model, Failure> {
     let (name, file) = argument.split_once('=').ok_or("models are given as NAME=FILE")?;
     let potential = Arc::new(Potential::load(file)?);
     Ok(Model { name: name.into(), potential, head: 0, precision: Precision::Single })
