@@ -150,6 +150,14 @@ fn cover(nodes: &[(usize, usize)], shape: &[usize], whole_lines: bool) -> Vec<Re
 }
 
 impl Region {
+    /// Its nodes along each axis.
+    fn extent(&self, shape: &[usize]) -> Vec<usize> {
+        let mut extent = vec![1; shape.len()];
+        let axes = [self.columns.len(), self.rows.len()];
+        extent.iter_mut().rev().zip(axes).for_each(|(size, own)| *size = own);
+        extent
+    }
+
     fn selection(&self, shape: &[usize]) -> Hyperslab {
         let mut slices = vec![SliceOrIndex::from(self.columns.clone())];
         let mut leading = self.leading;
@@ -173,8 +181,14 @@ fn change<T: H5Type + Copy>(
 ) -> hdf5::Result<()> {
     let shape = dataset.shape();
     for region in regions {
-        let mut block: ArrayD<T> = dataset.read_slice::<T, _, IxDyn>(region.selection(&shape))?;
         let width = region.columns.len();
+        let mut block: ArrayD<T> = match region.values.first() {
+            // Nothing of it stays.
+            Some((_, place)) if region.values.len() == region.rows.len() * width => {
+                ArrayD::from_elem(region.extent(&shape), value(*place))
+            }
+            _ => dataset.read_slice::<T, _, IxDyn>(region.selection(&shape))?,
+        };
         let values = block.as_slice_mut().ok_or("a block of the file is not contiguous")?;
         for ((row, column), place) in &region.values {
             values[(row - region.rows.start) * width + column - region.columns.start] = value(*place);
