@@ -48,7 +48,8 @@ ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING"}
 def call(*command, **options):
     """Exit code and all output of a command."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+    done = subprocess.run(words, **streams, text=True, timeout=150, **options)
     return done.returncode, done.stdout
 
 
