@@ -153,11 +153,11 @@ class Scenario:
         return json.loads(output) if code == 0 else None
 
     def wait_for_tiles(self):
-        """Waits until some tiles are stored."""
+        """Waits until the first tiles are stored, when every rank still has much to do."""
         def there():
             status = self.status()
-            return status and status["surfaces"][0]["done"] >= 20
-        wait_for("20 tiles in the file", there, 60)
+            return status and status["surfaces"][0]["done"] > 0
+        wait_for("a tile in the file", there, 60)
 
     def dataset(self, name):
         """The bytes of a dataset."""
