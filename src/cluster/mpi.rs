@@ -24,6 +24,9 @@ const PANICKED: c_int = 1;
 /// Exit code of a job whose ranks do not end together.
 const UNFINISHED: c_int = 1;
 
+/// A launcher that ends a job may drop what ranks have said less than this before.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// This process among all of an MPI job.
 pub struct Mpi {
     // Dropped before the universe, whose end finalizes MPI.
@@ -67,6 +70,7 @@ impl Mpi {
 
     /// Ends all ranks at once, whatever they do.
     pub fn abort(self, code: u8) -> ! {
+        std::thread::sleep(LAST_WORDS);
         self.world.abort(code.into())
     }
 
@@ -139,6 +143,7 @@ fn end_all_on_panic(rank: c_int) {
                 std::io::stderr(),
                 "rank {rank}: this panic ends all ranks; finished tiles are stored"
             );
+            std::thread::sleep(LAST_WORDS);
             // SAFETY: this is the main thread, and MPI has been started and not finalized.
             unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, PANICKED) };
         }
@@ -228,6 +233,7 @@ impl Drop for Mpi {
             }
             if began.elapsed() > FAREWELL {
                 log::error!("the other ranks did not come to an end");
+                std::thread::sleep(LAST_WORDS);
                 self.world.abort(UNFINISHED);
             }
             std::thread::sleep(POLL);

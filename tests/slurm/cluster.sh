@@ -19,21 +19,25 @@ wait_for() {
     return 1
 }
 
-all_idle() {
-    [ "$(sinfo --noheader --Node --format=%t | grep -cx idle)" = 5 ]
+all_respond() {
+    [ "$(sinfo --noheader --responding --Node --format=%t | grep -cx idle)" = 5 ]
 }
 
 no_jobs() {
     [ -z "$(squeue --noheader)" ]
 }
 
-# Daemons of this cluster, and what they started to look after jobs.
-daemons() {
-    grep -lsz "^TEST_CLUSTER=$folder\$" /proc/[0-9]*/environ | cut -d/ -f3
+# Processes of this cluster with such names; Slurm hands SLURM_CONF on to all that it starts.
+processes() {
+    grep -lsz "^SLURM_CONF=$SLURM_CONF\$" /proc/[0-9]*/environ | while read -r file; do
+        number=${file#/proc/}
+        # shellcheck disable=SC2254  # a pattern
+        case $(cat "${file%environ}comm" 2>/dev/null) in $1) echo "${number%/environ}" ;; esac
+    done
 }
 
-no_daemons() {
-    [ -z "$(daemons)" ]
+none_left() {
+    [ -z "$(processes "$1")" ]
 }
 
 configure() {
@@ -74,6 +78,8 @@ END
         echo "NodeName=n$n NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + n))"
         mkdir -p "$folder/spool-n$n" "$folder/tmp-n$n"
     done >>"$SLURM_CONF"
+    # Nothing here uses cgroups. Those of version 2, which Slurm would take where it finds them, need systemd.
+    echo "CgroupPlugin=cgroup/v1" >"$folder/cgroup.conf"
     # Slurm wants character devices.
     for gpu in 0 1; do ln -sf /dev/null "$folder/gpu$gpu"; done
     echo "NodeName=n[1-5] Name=gpu File=$folder/gpu[0-1]" >"$folder/gres.conf"
@@ -85,12 +91,11 @@ start() {
     chmod 755 "$folder"
     configure
     (umask 077 && head -c 128 /dev/urandom >"$folder/munge.key")
-    export TEST_CLUSTER="$folder"
     munged --force --socket="$folder/munge.socket" --key-file="$folder/munge.key" --pid-file="$folder/munged.pid" \
         --log-file="$folder/munged.log" --seed-file="$folder/munge.seed"
     slurmctld -c
     for node in n1 n2 n3 n4 n5; do slurmd -N $node; done
-    if ! wait_for all_idle; then
+    if ! wait_for all_respond; then
         tail -n 20 "$folder"/*.log >&2
         echo "Slurm does not start" >&2
         exit 1
@@ -98,13 +103,13 @@ start() {
 }
 
 stop() {
-    if no_daemons; then return; fi
+    if none_left '*d'; then return; fi
     scancel --full --signal=KILL --user=root || true
-    wait_for no_jobs || true
+    if wait_for no_jobs; then wait_for none_left slurmstepd || true; fi
     # shellcheck disable=SC2046  # a list of numbers
-    kill $(daemons)
+    kill $(processes '*d')
     # shellcheck disable=SC2046
-    wait_for no_daemons || kill -s KILL $(daemons)
+    wait_for none_left '*d' || kill -s KILL $(processes '*d')
 }
 
 "$1"

@@ -7,10 +7,11 @@ if [ "$(id -u)" != 0 ]; then
     echo "A Slurm for tests needs root." >&2
     exit 1
 fi
+missing=""
 for command in slurmctld slurmd sbatch munged mpicc.mpich h5diff python3; do
     command -v $command >/dev/null || missing=yes
 done
-if [ -n "${missing:-}" ]; then
+if [ -n "$missing" ]; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update
     apt-get install -y --no-install-recommends slurm-wlm munge mpich libmpich-dev hdf5-tools python3
