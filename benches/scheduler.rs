@@ -142,8 +142,8 @@ impl Costs {
         Ok(Machine {
             latency: 5e-6,
             bandwidth: 10e9,
-            notice: 100e-6,
-            pick_up: 250e-6,
+            notice: 500e-6,
+            pick_up: 500e-6,
             message: 8e-6,
             point: self.rank0("task_encode_seconds")? / 1024.0,
             result: self.rank0("result_decode_seconds")? / 1024.0,

@@ -15,8 +15,8 @@ use simulation::{Outcome, bound, landscapes, simulate};
 const MACHINE: Machine = Machine {
     latency: 5e-6,
     bandwidth: 1e10,
-    notice: 1e-4,
-    pick_up: 2.5e-4,
+    notice: 5e-4,
+    pick_up: 5e-4,
     message: 5e-6,
     point: 8e-9,
     result: 1.5e-8,

@@ -154,8 +154,13 @@ fn describe(seats: &[Seat]) -> String {
         [least, .., most] => format!("{least} to {most}"),
         [] => "no".into(),
     };
+    let count = |number: String, noun: &str| match number.as_str() {
+        "1" => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    };
+    let threads = count(threads, "thread");
     match seats.len() {
-        1 => format!("cpu, {threads} threads"),
-        _ => format!("cpu, {threads} threads a rank on {nodes} nodes"),
+        1 => format!("cpu, {threads}"),
+        _ => format!("cpu, {threads} a rank on {}", count(nodes.to_string(), "node")),
     }
 }

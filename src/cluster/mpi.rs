@@ -16,7 +16,7 @@ use super::{ClusterError, Message, Order, Transport};
 use crate::work::Model;
 
 /// Between two looks for a message.
-const POLL: Duration = Duration::from_micros(200);
+const POLL: Duration = Duration::from_millis(1);
 /// At the end a rank waits so long for the others.
 const FAREWELL: Duration = Duration::from_secs(60);
 /// Exit code of a job that a panic ends.

@@ -119,7 +119,7 @@ fn warn(ranks: &[Presence], seats: &[Seat]) {
             log::warn!("{}: {on_node} ranks share {gpus} GPUs", seat.host);
         }
         if presence.gpus > 0 {
-            log::warn!("{}: this version computes on CPUs; its {gpus} GPUs stay idle", seat.host);
+            log::warn!("{}: this version computes on CPUs; GPUs stay idle", seat.host);
         }
         if presence.threads > seat.threads {
             log::warn!(
@@ -146,7 +146,7 @@ pub struct Crew<T: Transport> {
 /// Ranks that do not show up for so long never will.
 const ARRIVAL: Duration = Duration::from_secs(300);
 /// Between two looks at the own computing thread.
-const POLL: Duration = Duration::from_micros(200);
+const POLL: Duration = Duration::from_millis(1);
 
 impl<T: Transport> Crew<T> {
     /// Waits for all ranks and seats them. `threads` is the user's wish for rank 0, 0 for none.

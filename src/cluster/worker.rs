@@ -9,7 +9,7 @@ use super::{Answer, ClusterError, Message, Order, Presence, Stop, Transport};
 use crate::work::Model;
 
 /// Between two looks at the computing thread.
-const PATIENCE: Duration = Duration::from_micros(500);
+const PATIENCE: Duration = Duration::from_millis(1);
 /// Between two signs of life.
 const ALIVE: Duration = Duration::from_secs(5);
 /// Rank 0 is gone if it has been silent for so long.

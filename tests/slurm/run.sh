@@ -17,7 +17,7 @@ if [ -n "$missing" ]; then
     apt-get install -y --no-install-recommends slurm-wlm munge mpich libmpich-dev hdf5-tools python3
 fi
 
-cargo build --config tests/slurm/mpich.toml
+cargo test --config tests/slurm/mpich.toml --test mpi
 # Away from where the program with the default MPI belongs; the next build puts it there.
 mkdir -p target/mpich
 mv target/debug/s2dpes target/mpich/s2dpes
