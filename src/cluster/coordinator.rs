@@ -134,23 +134,23 @@ impl<K: Eq + Hash> Numbers<K> {
 
 impl<'w> Catalogue<'w> {
     fn new(jobs: Vec<Job<'w>>) -> Self {
-        let (mut models, mut landscapes, mut numbers, mut loads) = Default::default();
+        let (mut models, mut landscapes) = (Vec::<Arc<Model>>::new(), Vec::<Arc<Landscape>>::new());
+        let (mut numbers, mut loads) = (Vec::new(), Vec::new());
         let (mut of_model, mut of_landscape) = (Numbers(HashMap::new()), Numbers(HashMap::new()));
         let mut of_engine = Numbers(HashMap::new());
         for Job { surface, landscape, open } in &jobs {
             let (model, is_new) = of_model.of(Arc::as_ptr(&surface.model));
             if is_new {
-                Vec::push(&mut models, surface.model.clone());
+                models.push(surface.model.clone());
             }
             let (place, is_new) = of_landscape.of(Arc::as_ptr(landscape));
             if is_new {
-                Vec::push(&mut landscapes, (*landscape).clone());
+                landscapes.push((*landscape).clone());
             }
             let (engine, _) = of_engine.of((model, landscape.elements()));
             let tiles = open.iter().map(|t| (*t, surface.tiles[*t].points.len())).collect();
-            Vec::push(&mut numbers, (model, place));
-            let weight = landscape.crystal.orbits.len() as f64;
-            Vec::push(&mut loads, Load { model, engine, weight, tiles });
+            numbers.push((model, place));
+            loads.push(Load { model, engine, weight: landscape.crystal.orbits.len() as f64, tiles });
         }
         Catalogue { jobs, numbers, models, landscapes, loads }
     }
