@@ -7,6 +7,7 @@
 //! transport    how it travels: channels between threads of a process, or MPI
 //! placement    ranks -> nodes, threads, GPUs
 //! compute      the thread of each rank that runs engines
+//! crew         rank 0 gathers the ranks, seats them, and sends them home
 //! worker       the main loop of every rank but 0
 //! schedule     what is open -> the next task of a rank
 //! copies       who has a model and who passes it on
@@ -20,6 +21,7 @@
 mod compute;
 mod coordinator;
 mod copies;
+mod crew;
 mod launch;
 mod message;
 #[cfg(feature = "mpi")]
@@ -31,11 +33,12 @@ mod transport;
 mod worker;
 
 pub use coordinator::{Coordinator, Event, Job, Pace};
+pub use crew::Crew;
 pub use launch::{Launch, LaunchError};
 pub use message::{Answer, Computed, Message, Order, Presence, Task};
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
-pub use placement::{Crew, Seat};
+pub use placement::Seat;
 pub use stop::Stop;
 pub use transport::{Channels, Transport};
 pub use worker::serve;

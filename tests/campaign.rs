@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{CAMPAIGN, RANKS_CAMPAIGN, contents, data, model_bytes, write_model};
-use s2dpes::campaign::{CampaignError, Options, Outcome, Report, run};
+use s2dpes::campaign::{CampaignError, Options, Outcome, PrepareError, Report, run};
 use s2dpes::cluster::{Channels, Crew, Stop, serve};
 use s2dpes::config::Campaign;
 use s2dpes::engine::Status;
@@ -175,6 +175,36 @@ fn ranks_within_a_process_give_the_same_bits() {
         let contents = contents(&setting.path("result.h5"));
         assert_eq!(*expected.get_or_insert_with(|| contents.clone()), contents, "{ranks} ranks");
     }
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_keeps_what_is_complete() {
+    let setting = Setting::new();
+    let text = CAMPAIGN.replace("points = 10", "points = 80").replace("points = 12", "points = 60");
+    let stop = Stop::by_hand();
+    let mut ask = |report: &Report| {
+        if report.outcome.tiles_done > 0 {
+            stop.ask();
+        }
+    };
+    let options = Options { stop: stop.clone(), report: &mut ask, ..setting.options(false) };
+    let crew = Crew::muster(Channels::alone(), 1).unwrap();
+    let stopped = run(&setting.campaign(&text), crew, options).unwrap();
+    assert_eq!(stopped.stopped.as_deref(), Some("SIGTERM"));
+    assert!(stopped.tiles_done > 0 && stopped.tiles_done < stopped.tiles, "{stopped:?}");
+    let model = &setting.landscape("CaTiO3", "Ca1.x-Ca1.z").models[0];
+    assert_eq!(model.tile_states.iter().filter(|s| **s == 1).count(), stopped.tiles_done);
+    let rest = setting.run(&text).unwrap();
+    assert_eq!((rest.tiles_resumed, rest.stopped), (stopped.tiles_done, None));
+    let resumed = contents(&setting.path("result.h5"));
+    setting.run_with(&text, true).unwrap();
+    assert!(contents(&setting.path("result.h5")) == resumed);
+    // Asked before the start, it does not even make a file.
+    std::fs::remove_file(setting.path("result.h5")).unwrap();
+    let options = Options { stop, ..setting.options(false) };
+    let error = run(&setting.campaign(&text), Crew::muster(Channels::alone(), 1).unwrap(), options);
+    assert!(matches!(error, Err(CampaignError::Prepare(PrepareError::Stopped("SIGTERM")))));
+    assert!(!setting.path("result.h5").exists());
 }
 
 #[test]

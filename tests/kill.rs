@@ -8,25 +8,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{Random, contents, mpirun, ranks_in, send};
+use common::{LONG_CAMPAIGN, Random, contents, copy_w2n3, mpirun, ranks_in, send};
 use s2dpes::store::Results;
 
-const CAMPAIGN: &str = r#"
-[campaign]
-output = "result.h5"
-tile_points = 256
-equivalence = "none"
-[[model]]
-name = "demo"
-file = "embedded:demo-wn"
-[[structure]]
-file = "W2N3_chgnet.extxyz"
-name = "W2N3"
-[[structure.landscape]]
-axes = [ { dof = "W1.x", points = 700 }, { dof = "N1.z", points = 700 } ]
-[[structure.landscape]]
-axes = [ { dof = "N2.x", points = 200 }, { dof = "N2.z", points = 200 } ]
-"#;
+/// The long campaign with small tiles and a second landscape.
+fn campaign() -> String {
+    let small_tiles = "[campaign]\ntile_points = 256";
+    let second = "[[structure.landscape]]\n\
+                  axes = [ { dof = \"N2.x\", points = 200 }, { dof = \"N2.z\", points = 200 } ]\n";
+    LONG_CAMPAIGN.replace("[campaign]", small_tiles).replace("points = 600", "points = 700") + second
+}
 
 const KILLS: usize = 24;
 const RANKS: usize = 3;
@@ -74,9 +65,8 @@ fn kill(mut job: Child, folder: &Path, random: &mut Random) {
 #[test]
 fn kills_at_random_moments_lose_no_finished_tile() {
     let folder = tempfile::tempdir().unwrap();
-    let structure = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/structures/W2N3_chgnet.extxyz");
-    std::fs::copy(structure, folder.path().join("W2N3_chgnet.extxyz")).unwrap();
-    std::fs::write(folder.path().join("campaign.toml"), CAMPAIGN).unwrap();
+    copy_w2n3(folder.path());
+    std::fs::write(folder.path().join("campaign.toml"), campaign()).unwrap();
     let file = folder.path().join("result.h5");
     let mut random = Random(7);
     let (mut before, mut kills, mut useful, mut longest) = (Vec::<Vec<Option<u64>>>::new(), 0, 0, 0.6);

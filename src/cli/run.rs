@@ -63,10 +63,9 @@ fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending
             .map_err(|e| Failure::Ranks(e.to_string())),
     };
     if let Err(Failure::Ranks(message)) = &ended {
-        // Ranks that have lost one another cannot end together.
-        // Standard error may be closed.
+        // Ranks that have lost one another cannot end together. Standard error may be closed.
         let _ = writeln!(std::io::stderr(), "error: {message}");
-        mpi.abort(1);
+        mpi.abort();
     }
     if stop.asked() == Some("SIGTERM") {
         end_soon();

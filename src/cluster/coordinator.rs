@@ -163,7 +163,7 @@ pub struct Coordinator<'w, T: Transport> {
     catalogue: Catalogue<'w>,
     schedule: Schedule,
     ranks: Vec<Rank>,
-    /// Ranks that may have room for a task.
+    /// Ranks with room for a task, an entry for each task.
     idle: VecDeque<usize>,
     copies: Vec<Copies>,
     /// Ranks that have each landscape.
@@ -299,9 +299,6 @@ impl<'w, T: Transport> Coordinator<'w, T> {
     fn hand_out(&mut self) -> Result<(), ClusterError> {
         while self.stopping.is_none() {
             let Some(rank) = self.idle.pop_front() else { return Ok(()) };
-            if self.ranks[rank].tasks >= AHEAD {
-                continue;
-            }
             let Some(cut) = self.schedule.next(rank) else {
                 self.idle.push_back(rank);
                 return Ok(());

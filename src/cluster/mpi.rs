@@ -19,11 +19,8 @@ use crate::work::Model;
 const POLL: Duration = Duration::from_millis(1);
 /// At the end a rank waits so long for the others.
 const FAREWELL: Duration = Duration::from_secs(60);
-/// Exit code of a job that a panic ends.
-const PANICKED: c_int = 1;
-/// Exit code of a job whose ranks do not end together.
-const UNFINISHED: c_int = 1;
-
+/// Exit code of a job whose ranks cannot end together.
+const FAILED: c_int = 1;
 /// A launcher that ends a job may drop what ranks have said less than this before.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -69,9 +66,9 @@ impl Mpi {
     }
 
     /// Ends all ranks at once, whatever they do.
-    pub fn abort(self, code: u8) -> ! {
+    pub fn abort(&self) -> ! {
         std::thread::sleep(LAST_WORDS);
-        self.world.abort(code.into())
+        self.world.abort(FAILED)
     }
 
     /// Forgets messages that have been sent, and a parcel whose model nobody here has any more.
@@ -145,7 +142,7 @@ fn end_all_on_panic(rank: c_int) {
             );
             std::thread::sleep(LAST_WORDS);
             // SAFETY: this is the main thread, and MPI has been started and not finalized.
-            unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, PANICKED) };
+            unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, FAILED) };
         }
     }));
 }
@@ -234,7 +231,7 @@ impl Drop for Mpi {
             if began.elapsed() > FAREWELL {
                 log::error!("the other ranks did not come to an end");
                 std::thread::sleep(LAST_WORDS);
-                self.world.abort(UNFINISHED);
+                self.abort();
             }
             std::thread::sleep(POLL);
         }

@@ -1,12 +1,10 @@
 //! Ranks -> machines, threads, GPUs.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::compute::Compute;
-use super::{Answer, ClusterError, Message, Order, Presence, Transport};
+use super::Presence;
 use crate::engine::cpu;
 
 /// Where a rank computes.
@@ -38,7 +36,7 @@ impl Presence {
         let number = |name: &str| variable(name).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
         let cpu_count = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let wish = number("SLURM_CPUS_PER_TASK");
-        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| list.split(',').count() as u32);
+        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| visible_gpus(&list));
         Presence {
             host,
             node: node as u32,
@@ -53,9 +51,20 @@ impl Presence {
     }
 }
 
+/// How many GPUs `CUDA_VISIBLE_DEVICES` shows: those before the first entry that is none. Batch systems write `-1` or
+/// `NoDevFiles` where a job has none.
+fn visible_gpus(list: &str) -> u32 {
+    let is_gpu = |entry: &&str| {
+        let entry = entry.trim();
+        entry.parse::<u32>().is_ok() || entry.starts_with("GPU-") || entry.starts_with("MIG-")
+    };
+    list.split(',').take_while(is_gpu).count() as u32
+}
+
 /// Seats ranks, in their order. Ranks of a machine that may use the same CPUs share them, so that no CPU has two
-/// computing threads; a rank never gets more threads than CPUs, unless the user wants it so for a rank alone.
-fn seats(ranks: &[Presence]) -> Vec<Seat> {
+/// computing threads while there are as many CPUs as ranks; only a rank that has its CPUs for itself gets more threads
+/// than CPUs, if the user wants that.
+pub(super) fn seats(ranks: &[Presence]) -> Vec<Seat> {
     let seat = |(rank, presence): (usize, &Presence)| {
         let on_node = |other: &&Presence| other.node == presence.node;
         let sharers = ranks.iter().filter(on_node).filter(|o| o.cpus == presence.cpus).count() as u32;
@@ -72,8 +81,8 @@ fn seats(ranks: &[Presence]) -> Vec<Seat> {
     ranks.iter().enumerate().map(seat).collect()
 }
 
-/// One line a machine: `n1: ranks 0-3 on 4 threads each`.
-fn describe(seats: &[Seat]) -> Vec<String> {
+/// One line a machine: `n1: ranks 0 1, 4 threads each, GPU 0 1`.
+pub(super) fn describe(seats: &[Seat]) -> Vec<String> {
     let mut nodes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (rank, seat) in seats.iter().enumerate() {
         nodes.entry(seat.node).or_default().push(rank);
@@ -104,7 +113,7 @@ fn describe(seats: &[Seat]) -> Vec<String> {
 }
 
 /// Says what is not as its user may think.
-fn warn(ranks: &[Presence], seats: &[Seat]) {
+pub(super) fn warn(ranks: &[Presence], seats: &[Seat]) {
     let first = &ranks[0].instructions;
     if let Some(other) = ranks.iter().find(|r| r.instructions != *first) {
         let (host, theirs) = (&other.host, &other.instructions);
@@ -131,105 +140,6 @@ fn warn(ranks: &[Presence], seats: &[Seat]) {
             );
         } else if presence.threads > presence.cpu_count {
             log::warn!("{}: {} threads compute on {} CPUs", seat.host, seat.threads, presence.cpu_count);
-        }
-    }
-}
-
-/// All ranks, as rank 0 sees them. When it goes, they are told to end.
-pub struct Crew<T: Transport> {
-    transport: T,
-    own: Compute,
-    /// By rank.
-    pub seats: Vec<Seat>,
-}
-
-/// Ranks that do not show up for so long never will.
-const ARRIVAL: Duration = Duration::from_secs(300);
-/// Between two looks at the own computing thread.
-const POLL: Duration = Duration::from_millis(1);
-
-impl<T: Transport> Crew<T> {
-    /// Waits for all ranks and seats them. `threads` is the user's wish for rank 0, 0 for none.
-    pub fn muster(mut transport: T, threads: usize) -> Result<Crew<T>, ClusterError> {
-        let mut here: Vec<Option<Presence>> = vec![None; transport.size()];
-        here[0] = Some(Presence::of_this_process(transport.node(), threads));
-        while here.iter().any(Option::is_none) {
-            match transport.receive(ARRIVAL)? {
-                Some((rank, Message::Answer(Answer::Here(presence)))) => here[rank] = Some(presence),
-                Some((_, Message::Answer(Answer::StopAsked(_) | Answer::Alive))) => {}
-                Some((rank, _)) => {
-                    return Err(ClusterError::Protocol { rank, what: "it did not introduce itself".into() });
-                }
-                None => {
-                    let rank = here.iter().position(Option::is_none).unwrap_or(0);
-                    return Err(ClusterError::Lost { rank, seconds: ARRIVAL.as_secs() });
-                }
-            }
-        }
-        let here: Vec<Presence> = here.into_iter().flatten().collect();
-        let seats = seats(&here);
-        if seats.len() > 1 {
-            describe(&seats).iter().for_each(|line| log::info!("{line}"));
-        }
-        warn(&here, &seats);
-        for (rank, seat) in seats.iter().enumerate().skip(1) {
-            transport.send(rank, Message::Order(Order::Seat(seat.clone())))?;
-        }
-        let own = Compute::start(seats[0].threads as usize)?;
-        Ok(Crew { transport, own, seats })
-    }
-}
-
-/// Rank 0 reaches its own computing thread as it reaches the other ranks.
-impl<T: Transport> Transport for Crew<T> {
-    fn rank(&self) -> usize {
-        self.transport.rank()
-    }
-
-    fn size(&self) -> usize {
-        self.transport.size()
-    }
-
-    fn node(&self) -> usize {
-        self.transport.node()
-    }
-
-    fn send(&mut self, to: usize, message: Message) -> Result<(), ClusterError> {
-        match message {
-            Message::Order(order) if to == self.rank() => {
-                self.own.order(order);
-                Ok(())
-            }
-            message => self.transport.send(to, message),
-        }
-    }
-
-    fn receive(&mut self, patience: Duration) -> Result<Option<(usize, Message)>, ClusterError> {
-        let until = self.now() + patience;
-        loop {
-            if let Some(answer) = self.own.answer() {
-                return Ok(Some((self.rank(), Message::Answer(answer))));
-            }
-            let left = until.saturating_sub(self.now());
-            if let Some(received) = self.transport.receive(left.min(POLL))? {
-                return Ok(Some(received));
-            }
-            if left.is_zero() {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn now(&self) -> Duration {
-        self.transport.now()
-    }
-}
-
-impl<T: Transport> Drop for Crew<T> {
-    fn drop(&mut self) {
-        for rank in 0..self.size() {
-            // A rank that cannot be reached any more needs no end.
-            let _ = self.send(rank, Message::Order(Order::Quit));
         }
     }
 }
@@ -271,6 +181,15 @@ mod tests {
         assert_eq!(gpus(&vec![rank(0, "0-71", 72, 0, 1); 4]), [Some(0); 4]);
         assert_eq!(gpus(&vec![rank(0, "0-71", 72, 0, 2); 3]), [Some(0), Some(1), Some(0)]);
         assert_eq!(gpus(&vec![rank(0, "0-1", 2, 0, 0); 2]), [None, None]);
+    }
+
+    #[test]
+    fn only_gpus_are_counted_as_gpus() {
+        for (list, count) in
+            [("0", 1), ("2, 3", 2), ("GPU-5f2a,MIG-77,1", 3), ("-1", 0), ("NoDevFiles", 0), ("0,-1,1", 1)]
+        {
+            assert_eq!(visible_gpus(list), count, "{list}");
+        }
     }
 
     #[test]

@@ -343,7 +343,7 @@ impl Schedule {
         let left: f64 = (0..self.models.len()).map(of_model).sum();
         let seconds = match self.ranks.len() {
             1 => longest,
-            ranks => (SHARE * left / ranks as f64).clamp(shortest.max(INTERVAL * ranks as f64), longest),
+            ranks => (SHARE * left / ranks as f64).max(shortest).max(INTERVAL * ranks as f64).min(longest),
         };
         let is_timed = self.surfaces[surface].own_pace().is_some();
         let is_gathering = rank == 0 && self.ranks.len() > 1;
@@ -473,6 +473,15 @@ mod tests {
         assert_eq!(schedule.next(1), None);
         schedule.models[0].times.preparation = Mean { sum: 0.01, count: 1.0 };
         assert!(schedule.next(1).is_some());
+    }
+
+    #[test]
+    fn any_number_of_ranks_gets_tasks() {
+        let mut schedule = Schedule::new(vec![load(0, 1000, 1000)], &vec![1; 100_000]);
+        let probe = schedule.next(0).unwrap().parts;
+        schedule.done(0, points(&probe), times(1e-3 * points(&probe) as f64));
+        // A second, in whole blocks.
+        assert_eq!(points(&schedule.next(99_999).unwrap().parts), 1008);
     }
 
     #[test]

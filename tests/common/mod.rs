@@ -222,3 +222,24 @@ name = "rutile"
 [[structure.landscape]]
 axes = [ { dof = "O1.x", points = 40 } ]
 "#;
+
+/// A campaign that takes several seconds; [`copy_w2n3`] brings its structure.
+pub const LONG_CAMPAIGN: &str = r#"
+[campaign]
+output = "result.h5"
+equivalence = "none"
+[[model]]
+name = "demo"
+file = "embedded:demo-wn"
+[[structure]]
+file = "W2N3_chgnet.extxyz"
+name = "W2N3"
+[[structure.landscape]]
+axes = [ { dof = "W1.x", points = 600 }, { dof = "N1.z", points = 600 } ]
+"#;
+
+/// Puts the W2N3 of the configs into a folder.
+pub fn copy_w2n3(folder: &Path) {
+    let structure = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/structures/W2N3_chgnet.extxyz");
+    std::fs::copy(structure, folder.join("W2N3_chgnet.extxyz")).unwrap();
+}
