@@ -12,6 +12,7 @@ use clap::Parser;
 use ndarray::Array2;
 use s2dpes::campaign::evaluate_crystal;
 use s2dpes::crystal::{Element, read_structure};
+use s2dpes::engine::Place;
 use s2dpes::engine::cpu::{Real, Table};
 use s2dpes::landscape::Thresholds;
 use s2dpes::potential::mace::Mace;
@@ -88,7 +89,8 @@ fn compare(data: &Path, potential: &Arc<Potential>, record: &serde_json::Value) 
     let head = potential.head(record["head"].as_str())?;
     let energy = |precision| {
         let model = Model { name: "bench".into(), potential: potential.clone(), head, precision };
-        evaluate_crystal(crystal.clone(), Thresholds::default(), &model).map(|(result, _)| result.energy)
+        evaluate_crystal(crystal.clone(), Thresholds::default(), &model, &Place::Cpu)
+            .map(|(result, _)| result.energy)
     };
     let (single, double) = (energy(Precision::Single)?, energy(Precision::Double)?);
     let (atoms, interaction) = (number("n_atoms")?, number("interaction_eV")?.abs());

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use s2dpes::crystal::Element;
-use s2dpes::engine::{Engine, Scene};
+use s2dpes::engine::{Engine, Place, Scene};
 use s2dpes::landscape::{Equivalence, Landscape, Relation, Tile, tiles};
 use s2dpes::potential::Potential;
 use s2dpes::work::{Model, Precision};
@@ -109,7 +109,8 @@ fn row(landscape: &Arc<Landscape>, model: &Model) -> Option<String> {
     let equivalence = Equivalence { relation: Some(Relation::Rotated), proper_only: false };
     let irreducible = landscape.irreducible(equivalence);
     let tiles: Vec<Tile> = tiles(&landscape.grid, &irreducible, TILE);
-    let (mut engine, engine_seconds) = timed(|| model.engine(&elements));
+    let (engine, engine_seconds) = timed(|| model.engine(&elements, &Place::Cpu));
+    let mut engine = engine.ok()?;
     let (scene, scene_seconds) = timed(|| Scene::new(landscape.clone(), &model.potential));
     let (first, point) = evaluate(engine.as_mut(), &Arc::new(scene.ok()?), &tiles[0]);
     let crystal = &landscape.crystal;

@@ -10,7 +10,7 @@ use clap::Parser;
 use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Element, read_structure};
 use s2dpes::engine::cpu::mace::MaceEngine;
-use s2dpes::engine::{Engine, Scene};
+use s2dpes::engine::{Engine, EngineError, Place, Scene};
 use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Point, Relation, Thresholds, Tile, tiles};
 use s2dpes::potential::{Family, Potential};
 use s2dpes::symmetry::Crystal;
@@ -71,7 +71,7 @@ fn main() -> Result<(), Failure> {
         true => Scene::without_site_symmetry(landscape.clone(), &model.potential)?,
         false => Scene::new(landscape.clone(), &model.potential)?,
     });
-    let mut engine = engine(&model, &scene, &arguments);
+    let mut engine = engine(&model, &scene, &arguments)?;
     let cost = engine.cost(&scene, &tiles[0].points)?;
     let prepare = start.elapsed().as_secs_f64();
     let count = if arguments.tiles == 0 { tiles.len() } else { arguments.tiles.min(tiles.len()) };
@@ -105,15 +105,15 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Box<dyn Engine> {
+fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn Engine>, EngineError> {
     let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
     elements.dedup();
     let Family::Mace(mace) = &model.potential.family;
-    match (arguments.direct, model.precision) {
-        (false, _) => model.engine(&elements),
+    Ok(match (arguments.direct, model.precision) {
+        (false, _) => model.engine(&elements, &Place::Cpu)?,
         (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),
         (true, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false)),
-    }
+    })
 }
 
 fn model(arguments: &Arguments) -> Result<Model, Failure> {

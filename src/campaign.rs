@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{ClusterError, Coordinator, Crew, Pace, Stop, Transport};
 use crate::config::Campaign;
-use crate::engine::{EngineError, PointResult, Scene, SceneError};
+use crate::engine::{EngineError, Place, PointResult, Scene, SceneError};
 use crate::landscape::{Landscape, Point, Thresholds};
 use crate::potential::ModelError;
 use crate::store::{RunRecord, StoreError};
@@ -105,11 +105,12 @@ pub fn evaluate_crystal(
     crystal: Arc<Crystal>,
     thresholds: Thresholds,
     model: &Model,
+    place: &Place,
 ) -> Result<(PointResult, Arc<Scene>), EvaluationError> {
     let scene =
         Arc::new(Scene::new(Arc::new(Landscape::single_point(crystal, thresholds)), &model.potential)?);
     let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
-    let mut results = model.engine(&elements).evaluate(&scene, &[Point(0)])?;
+    let mut results = model.engine(&elements, place)?.evaluate(&scene, &[Point(0)])?;
     let result = results.pop().ok_or(EvaluationError::Nothing)?;
     Ok((result, scene))
 }

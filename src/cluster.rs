@@ -6,6 +6,7 @@
 //! message      what travels: orders from rank 0, answers to it
 //! transport    how it travels: channels between threads of a process, or MPI
 //! placement    ranks -> nodes, threads, GPUs
+//! devices      whether they compute on those GPUs
 //! compute      the thread of each rank that runs engines
 //! crew         rank 0 gathers the ranks, seats them, and sends them home
 //! worker       the main loop of every rank but 0
@@ -22,6 +23,7 @@ mod compute;
 mod coordinator;
 mod copies;
 mod crew;
+mod devices;
 mod launch;
 mod message;
 #[cfg(feature = "mpi")]
@@ -34,11 +36,12 @@ mod worker;
 
 pub use coordinator::{Coordinator, Event, Job, Pace};
 pub use crew::Crew;
+pub(crate) use devices::tally;
 pub use launch::{Launch, LaunchError};
 pub use message::{Answer, Computed, Message, Order, Presence, Task};
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
-pub use placement::Seat;
+pub use placement::{Seat, Wish};
 pub use stop::Stop;
 pub use transport::{Channels, Transport};
 pub use worker::serve;
@@ -72,6 +75,11 @@ pub enum ClusterError {
         /// Since when.
         seconds: u64,
     },
+    /// GPUs are wanted, and a rank has none.
+    #[error(
+        "GPUs were asked for, but {0}. `s2dpes doctor` shows what there is; without `--engine cuda` CPUs compute"
+    )]
+    NoGpu(String),
     /// The ranks cannot talk.
     #[error("{0}")]
     Transport(String),

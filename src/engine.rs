@@ -2,12 +2,16 @@
 
 mod bond;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
+mod place;
 mod scene;
 mod site;
 
 use std::sync::Arc;
 
 pub use bond::{Bond, Pair, Shell};
+pub use place::{EngineChoice, Gpu, Gpus, Place};
 pub use scene::{Scene, SceneError};
 pub use site::Site;
 
@@ -64,6 +68,9 @@ pub enum EngineError {
     /// The scene has elements that the engine was not made for.
     #[error("the engine was not prepared for {0}")]
     Element(crate::crystal::Element),
+    /// Its device cannot be used, or not any more.
+    #[error("{0}")]
+    Device(String),
 }
 
 /// What evaluating a point takes, counted, not measured.
@@ -95,6 +102,9 @@ pub trait Engine: Send {
 
     /// What points of a scene cost when they are evaluated in one call.
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError>;
+
+    /// Least points of a call that keep its device busy.
+    fn call(&self) -> usize;
 
     /// What it is, for logs and provenance: `cpu float32, 8 threads`.
     fn describe(&self) -> String;

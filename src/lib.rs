@@ -56,7 +56,8 @@
 //! let scene = Arc::new(engine::Scene::new(map.clone(), &model.potential)?);
 //! let elements: Vec<_> = crystal.orbits.iter().map(|orbit| orbit.element).collect();
 //! let points: Vec<_> = map.grid.points().collect();
-//! let results = model.engine(&elements).evaluate(&scene, &points)?;
+//! let mut engine = model.engine(&elements, &engine::Place::Cpu)?;
+//! let results = engine.evaluate(&scene, &points)?;
 //! assert_eq!(results.len(), 16);
 //! assert!(results.iter().any(|r| r.energy < -5.0 && r.distance_cost == 0.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
-use crate::engine::Engine;
 use crate::engine::cpu::mace::MaceEngine;
+#[cfg(feature = "cuda")]
+use crate::engine::cuda::mace::MaceEngine as CudaEngine;
+use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
 use crate::symmetry::Crystal;
@@ -45,12 +47,21 @@ pub struct Model {
 
 impl Model {
     /// An engine for the elements of a scene.
-    pub fn engine(&self, elements: &[Element]) -> Box<dyn Engine> {
+    pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
         let Family::Mace(mace) = &self.potential.family;
-        match self.precision {
-            Precision::Single => Box::new(MaceEngine::<f32>::new(mace, elements, self.head)),
-            Precision::Double => Box::new(MaceEngine::<f64>::new(mace, elements, self.head)),
-        }
+        let head = self.head;
+        Ok(match (place, self.precision) {
+            (Place::Cpu, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, elements, head)),
+            (Place::Cpu, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, elements, head)),
+            #[cfg(feature = "cuda")]
+            (Place::Gpu(gpu), Precision::Single) => {
+                Box::new(CudaEngine::<f32>::new(mace, elements, head, gpu.clone())?)
+            }
+            #[cfg(feature = "cuda")]
+            (Place::Gpu(gpu), Precision::Double) => {
+                Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
+            }
+        })
     }
 }
 

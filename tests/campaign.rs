@@ -4,11 +4,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{CAMPAIGN, RANKS_CAMPAIGN, contents, data, model_bytes, write_model};
+use common::{CAMPAIGN, RANKS_CAMPAIGN, contents, data, model_bytes, on_cpus, write_model};
 use s2dpes::campaign::{CampaignError, Options, Outcome, PrepareError, Report, run};
 use s2dpes::cluster::{Channels, Crew, Stop, serve};
 use s2dpes::config::Campaign;
-use s2dpes::engine::Status;
+use s2dpes::engine::{Place, Status};
 use s2dpes::landscape::Point;
 use s2dpes::store::{LandscapeResult, Results, RunRecord};
 use tempfile::TempDir;
@@ -48,7 +48,7 @@ impl Setting {
     /// On so many threads; 0 for all.
     fn run_on(&self, text: &str, restart: bool, threads: usize) -> Result<Outcome, CampaignError> {
         let options = self.options(restart);
-        run(&self.campaign(text), Crew::muster(Channels::alone(), threads)?, options)
+        run(&self.campaign(text), Crew::muster(Channels::alone(), on_cpus(threads))?, options)
     }
 
     fn options(&self, restart: bool) -> Options<'static> {
@@ -111,7 +111,7 @@ fn stored_energies_are_those_of_single_structures() {
     let mut crystal = s2dpes::symmetry::Crystal::new(&structure, 0.01).unwrap();
     let evaluate = |crystal: s2dpes::symmetry::Crystal| {
         let thresholds = s2dpes::landscape::Thresholds::default();
-        s2dpes::campaign::evaluate_crystal(crystal.into(), thresholds, &model).unwrap().0
+        s2dpes::campaign::evaluate_crystal(crystal.into(), thresholds, &model, &Place::Cpu).unwrap().0
     };
     let reference = evaluate(crystal.clone());
     assert!((landscape.models[0].reference_energy - reference.energy).abs() < 1e-5);
@@ -165,10 +165,10 @@ fn ranks_within_a_process_give_the_same_bits() {
         let others = ends.split_off(1);
         std::thread::scope(|scope| {
             for mut end in others {
-                scope.spawn(move || serve(&mut end, 1, &Stop::by_hand()).unwrap());
+                scope.spawn(move || serve(&mut end, on_cpus(1), &Stop::by_hand()).unwrap());
             }
             let options = setting.options(true);
-            let crew = Crew::muster(ends.remove(0), 1).unwrap();
+            let crew = Crew::muster(ends.remove(0), on_cpus(1)).unwrap();
             let outcome = run(&setting.campaign(RANKS_CAMPAIGN), crew, options).unwrap();
             assert!(outcome.skipped.is_empty() && outcome.tiles_done == outcome.tiles);
         });
@@ -188,7 +188,7 @@ fn a_run_that_is_asked_to_stop_keeps_what_is_complete() {
         }
     };
     let options = Options { stop: stop.clone(), report: &mut ask, ..setting.options(false) };
-    let crew = Crew::muster(Channels::alone(), 1).unwrap();
+    let crew = Crew::muster(Channels::alone(), on_cpus(1)).unwrap();
     let stopped = run(&setting.campaign(&text), crew, options).unwrap();
     assert_eq!(stopped.stopped.as_deref(), Some("SIGTERM"));
     assert!(stopped.tiles_done > 0 && stopped.tiles_done < stopped.tiles, "{stopped:?}");
@@ -202,7 +202,7 @@ fn a_run_that_is_asked_to_stop_keeps_what_is_complete() {
     // Asked before the start, it does not even make a file.
     std::fs::remove_file(setting.path("result.h5")).unwrap();
     let options = Options { stop, ..setting.options(false) };
-    let error = run(&setting.campaign(&text), Crew::muster(Channels::alone(), 1).unwrap(), options);
+    let error = run(&setting.campaign(&text), Crew::muster(Channels::alone(), on_cpus(1)).unwrap(), options);
     assert!(matches!(error, Err(CampaignError::Prepare(PrepareError::Stopped("SIGTERM")))));
     assert!(!setting.path("result.h5").exists());
 }
@@ -406,7 +406,7 @@ fn every_structure_of_the_campaign_set_is_mapped() {
     let campaign = Campaign::parse(&text, &folder.path().join("c.toml")).unwrap();
     let (stop, run_record) = (Stop::by_hand(), RunRecord::default());
     let options = Options { restart: false, stop, run: run_record, report: &mut |_| {} };
-    let outcome = run(&campaign, Crew::muster(Channels::alone(), 0).unwrap(), options).unwrap();
+    let outcome = run(&campaign, Crew::muster(Channels::alone(), on_cpus(0)).unwrap(), options).unwrap();
     // One structure holds americium, which the model does not know.
     assert_eq!(outcome.skipped.len(), 1, "{:?}", outcome.skipped);
     assert!(outcome.skipped[0].why.contains("Am"));

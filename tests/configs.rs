@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::write_model;
+use common::{on_cpus, write_model};
 use s2dpes::campaign::{Options, run};
 use s2dpes::cluster::{Channels, Crew, Stop};
 use s2dpes::config::{AxesSpec, Campaign};
@@ -41,7 +41,7 @@ fn every_config_runs_on_a_coarse_grid() {
         }
         let (stop, run_record) = (Stop::by_hand(), RunRecord::default());
         let options = Options { restart: false, stop, run: run_record, report: &mut |_| {} };
-        let crew = Crew::muster(Channels::alone(), 0).unwrap();
+        let crew = Crew::muster(Channels::alone(), on_cpus(0)).unwrap();
         let outcome = run(&campaign, crew, options).unwrap();
         assert!(outcome.skipped.is_empty(), "{}: {:?}", file.display(), outcome.skipped);
         let results = Results::open(&campaign.output).unwrap();

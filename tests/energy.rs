@@ -12,7 +12,7 @@ use nalgebra::{Matrix3, Rotation3, Vector3};
 use rayon::prelude::*;
 use s2dpes::campaign::evaluate_crystal;
 use s2dpes::crystal::{Element, Structure, read_structure};
-use s2dpes::engine::Scene;
+use s2dpes::engine::{Place, Scene};
 use s2dpes::landscape::{Landscape, Point, Thresholds};
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
@@ -23,7 +23,7 @@ fn energy(structure: &Structure, model: &Model, symmetry: bool) -> f64 {
         true => Crystal::in_place(structure, 1e-6),
         false => Crystal::without_symmetry(structure),
     };
-    evaluate_crystal(Arc::new(crystal.unwrap()), Thresholds::default(), model).unwrap().0.energy
+    evaluate_crystal(Arc::new(crystal.unwrap()), Thresholds::default(), model, &Place::Cpu).unwrap().0.energy
 }
 
 /// Golden records by model.
@@ -55,7 +55,7 @@ fn for_every_record(precision: Precision, check: impl Fn(&str, f64, &serde_json:
         for (record, structure) in records.iter().zip(&structures) {
             let head = record["head"].as_str().unwrap();
             let model = model(&potential, head, precision);
-            let engine = engines.entry(head).or_insert_with(|| model.engine(&elements));
+            let engine = engines.entry(head).or_insert_with(|| model.engine(&elements, &Place::Cpu).unwrap());
             for symmetry in [true, false] {
                 let crystal = match symmetry {
                     true => Crystal::in_place(structure, 1e-6),
@@ -116,7 +116,8 @@ fn orbit_reduced_energies_equal_full_ones_on_real_crystals() {
             let full = Structure { lattice: crystal.lattice, species, positions, ..structure.clone() };
             let sites = crystal.orbits.len();
             let crystal = Arc::new(crystal);
-            let (result, scene) = evaluate_crystal(crystal, Thresholds::default(), model).unwrap();
+            let (result, scene) =
+                evaluate_crystal(crystal, Thresholds::default(), model, &Place::Cpu).unwrap();
             let expected = energy(&full, model, false);
             let error = (result.energy - expected).abs() / expected.abs().max(1.0);
             assert!(error < 1e-11, "{}: {} {expected} ({error:e})", structure.name, result.energy);
@@ -178,7 +179,7 @@ fn an_atom_without_neighbours_has_the_energy_of_mace_torch_too() {
     let structure = structure("golden/single-O-in-a-box.extxyz");
     let model = first_head(&potential("mp0-L1"), Precision::Double);
     let crystal = Arc::new(Crystal::in_place(&structure, 1e-6).unwrap());
-    let (result, scene) = evaluate_crystal(crystal, Thresholds::default(), &model).unwrap();
+    let (result, scene) = evaluate_crystal(crystal, Thresholds::default(), &model, &Place::Cpu).unwrap();
     assert!(scene.pairs.is_empty());
     assert!(result.energy.is_finite());
 }
@@ -191,7 +192,8 @@ fn unknown_elements_are_refused_by_name() {
     let unknown = (1..=118).filter_map(Element::from_number).find(|e| !known.contains(e)).unwrap();
     let structure = Structure { species: vec![unknown], ..structure };
     let crystal = Arc::new(Crystal::without_symmetry(&structure).unwrap());
-    let error = evaluate_crystal(crystal, Thresholds::default(), &model).unwrap_err().to_string();
+    let error =
+        evaluate_crystal(crystal, Thresholds::default(), &model, &Place::Cpu).unwrap_err().to_string();
     assert!(error.contains(&format!("does not know {unknown}")), "{error}");
 }
 

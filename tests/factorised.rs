@@ -12,7 +12,7 @@ use s2dpes::campaign::evaluate_crystal;
 use s2dpes::crystal::{Structure, read_structure};
 use s2dpes::engine::cpu::Real;
 use s2dpes::engine::cpu::mace::MaceEngine;
-use s2dpes::engine::{Engine, PointResult, Scene, Status};
+use s2dpes::engine::{Engine, Place, PointResult, Scene, Status};
 use s2dpes::landscape::{Axis, Dof, Landscape, Point, Thresholds};
 use s2dpes::potential::{Family, Potential};
 use s2dpes::symmetry::Crystal;
@@ -84,7 +84,8 @@ fn compare_singles(scene: &Arc<Scene>, potential: &Arc<Potential>, points: &[Poi
             crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = value;
         }
         let name = crystal.name.clone();
-        let (single, _) = evaluate_crystal(Arc::new(crystal), Thresholds::default(), &model).unwrap();
+        let (single, _) =
+            evaluate_crystal(Arc::new(crystal), Thresholds::default(), &model, &Place::Cpu).unwrap();
         assert_eq!(result.status, single.status, "{name} {point:?}");
         if result.status == Status::Done {
             let error = (result.energy - single.energy).abs() / single.energy.abs().max(1.0);

@@ -64,7 +64,8 @@ impl Worker {
                     self.current.take_if(|(m, l)| models.contains(m) || landscapes.contains(l));
                     self.engine.take_if(|(m, _)| models.contains(m));
                 }
-                Order::Seat(_) | Order::PassOn { .. } | Order::Stop | Order::Quit | Order::Alive => {}
+                Order::TryGpu(_) | Order::Seat(_) | Order::PassOn { .. } => {}
+                Order::Stop | Order::Quit | Order::Alive => {}
             }
         }
         None

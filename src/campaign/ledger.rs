@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{CampaignError, Options, Outcome, Report};
-use crate::cluster::{Event, Job, Pace, Seat};
+use crate::cluster::{Event, Job, Pace, Seat, tally};
 use crate::config::Campaign;
 use crate::engine::{PointResult, Status};
 use crate::store::schema::TILE_DONE;
@@ -143,7 +143,7 @@ impl<'a, 'r> Ledger<'a, 'r> {
     }
 }
 
-/// `cpu, 2 threads a rank on 4 nodes`.
+/// `cpu, 2 threads a rank on 4 nodes` or `cuda, 4 x NVIDIA H200 on 2 nodes`.
 fn describe(seats: &[Seat]) -> String {
     let mut threads: Vec<u32> = seats.iter().map(|s| s.threads).collect();
     threads.sort_unstable();
@@ -158,9 +158,11 @@ fn describe(seats: &[Seat]) -> String {
         "1" => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),
     };
-    let threads = count(threads, "thread");
-    match seats.len() {
-        1 => format!("cpu, {threads}"),
-        _ => format!("cpu, {threads} a rank on {}", count(nodes.to_string(), "node")),
+    let (threads, nodes) = (count(threads, "thread"), count(nodes.to_string(), "node"));
+    match (tally(seats), seats.len()) {
+        (Some(gpus), 1) => format!("cuda, {gpus}"),
+        (Some(gpus), _) => format!("cuda, {gpus} on {nodes}"),
+        (None, 1) => format!("cpu, {threads}"),
+        (None, _) => format!("cpu, {threads} a rank on {nodes}"),
     }
 }

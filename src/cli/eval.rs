@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use s2dpes::campaign::evaluate_crystal;
+use s2dpes::cluster::ClusterError;
 use s2dpes::crystal::{Structure, read_structures};
+use s2dpes::engine::{EngineChoice, Place};
 use s2dpes::landscape::{Thresholds, structure_separation};
 use s2dpes::potential::Potential;
 use s2dpes::symmetry::Crystal;
@@ -40,6 +42,9 @@ pub(crate) struct Arguments {
     /// Number of threads; all by default.
     #[arg(long)]
     threads: Option<usize>,
+    /// What to compute on: cuda (a GPU), cpu, or auto (CPUs, which are quicker for single structures).
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -51,6 +56,12 @@ const SYMPREC: f64 = 1e-6;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     use_threads(arguments.threads)?;
+    let place = match arguments.engine {
+        EngineChoice::Auto | EngineChoice::Cpu => Place::Cpu,
+        EngineChoice::Cuda => {
+            Place::gpu(0).map_err(|e| Failure::input(ClusterError::NoGpu(e.to_string())))?
+        }
+    };
     let potential = Arc::new(Potential::load(&arguments.model).map_err(Failure::input)?);
     let head = potential.head(arguments.head.as_deref()).map_err(Failure::input)?;
     let model = Model { name: arguments.model.clone(), potential, head, precision: arguments.dtype };
@@ -60,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         match read_structures(file) {
             Ok(structures) => {
                 for (frame, structure) in structures.iter().enumerate() {
-                    match evaluate(&model, structure, arguments.no_symmetry) {
+                    match evaluate((&model, &place), structure, arguments.no_symmetry) {
                         Ok(result) => results.push((file, frame, result)),
                         Err(why) => failures.push(format!("{}, frame {frame}: {why}", file.display())),
                     }
@@ -95,14 +106,19 @@ struct Evaluated {
     distance_cost: f64,
 }
 
-fn evaluate(model: &Model, structure: &Structure, no_symmetry: bool) -> Result<Evaluated, String> {
+fn evaluate(
+    (model, place): (&Model, &Place),
+    structure: &Structure,
+    no_symmetry: bool,
+) -> Result<Evaluated, String> {
     let crystal = match no_symmetry {
         true => Crystal::without_symmetry(structure),
         false => Crystal::in_place(structure, SYMPREC),
     };
     let crystal = Arc::new(crystal.map_err(|e| e.to_string())?);
     let thresholds = Thresholds::default();
-    let (result, scene) = evaluate_crystal(crystal, thresholds.clone(), model).map_err(|e| e.to_string())?;
+    let (result, scene) =
+        evaluate_crystal(crystal, thresholds.clone(), model, place).map_err(|e| e.to_string())?;
     // The cost depends on the cell: that of the file is meant.
     let separation = structure_separation(structure, &thresholds).map_err(|e| e.to_string())?;
     Ok(Evaluated {

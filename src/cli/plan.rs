@@ -7,7 +7,7 @@ use std::sync::Arc;
 use s2dpes::campaign::prepare;
 use s2dpes::cluster::Stop;
 use s2dpes::config::Campaign;
-use s2dpes::engine::{Scene, Step};
+use s2dpes::engine::{Place, Scene, Step};
 use s2dpes::work::{LandscapeWork, Model, SurfaceId, Work};
 
 use super::table::{bytes, table};
@@ -107,7 +107,8 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
     let (landscape, surface) = (work.landscape(id), work.surface(id));
     let scene = Scene::new(landscape.landscape.clone(), &surface.model.potential).map_err(Failure::input)?;
     let points = surface.tiles.iter().max_by_key(|t| t.points.len()).map_or(&[][..], |t| &t.points);
-    let mut engine = surface.model.engine(&landscape.landscape.elements());
+    let engine = surface.model.engine(&landscape.landscape.elements(), &Place::Cpu);
+    let mut engine = engine.map_err(Failure::input)?;
     let cost = engine.cost(&Arc::new(scene), points).map_err(Failure::input)?;
     let row = |name: &str, operations: f64, size: f64| {
         vec![name.to_string(), format!("{:.3}", operations / 1e6), format!("{:.1}", size / 1024.0)]

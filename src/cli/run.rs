@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use s2dpes::campaign::{self, CampaignError, Options, Outcome, PrepareError};
 #[cfg(not(feature = "mpi"))]
 use s2dpes::cluster::LaunchError;
-use s2dpes::cluster::{Channels, Crew, Launch, Stop, Transport};
+use s2dpes::cluster::{Channels, ClusterError, Crew, Launch, Stop, Transport, Wish};
 #[cfg(feature = "mpi")]
 use s2dpes::cluster::{Mpi, serve};
 use s2dpes::config::Campaign;
+use s2dpes::engine::EngineChoice;
 use s2dpes::store::{RunRecord, StoreError};
 use s2dpes::work::Precision;
 
@@ -38,6 +39,15 @@ pub(crate) struct Arguments {
     /// Arithmetic of all models, instead of what the campaign file says: f32 or f64.
     #[arg(long, value_parser = precision)]
     dtype: Option<Precision>,
+    /// What to compute on: cuda (GPUs), cpu, or auto (GPUs if every rank can use one).
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+}
+
+impl Arguments {
+    fn wish(&self) -> Wish {
+        Wish { threads: self.threads.unwrap_or(0), engine: self.engine }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
@@ -58,7 +68,7 @@ fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending
     launch.check_size(mpi.size()).map_err(Failure::input)?;
     let ended = match mpi.rank() {
         0 => compute(arguments, &mut mpi, stop.clone()),
-        _ => serve(&mut mpi, arguments.threads.unwrap_or(0), stop)
+        _ => serve(&mut mpi, arguments.wish(), stop)
             .map(|()| Ending::Complete)
             .map_err(|e| Failure::Ranks(e.to_string())),
     };
@@ -91,8 +101,10 @@ fn as_rank(_: &Arguments, launch: &Launch, _: &Stop) -> Result<Ending, Failure> 
 /// Computes as the only rank or as rank 0.
 fn compute(arguments: &Arguments, transport: impl Transport, stop: Stop) -> Result<Ending, Failure> {
     // First, since only a crew can tell the other ranks that there is nothing to do.
-    let crew = Crew::muster(transport, arguments.threads.unwrap_or(0));
-    let crew = crew.map_err(|e| Failure::Ranks(e.to_string()))?;
+    let crew = Crew::muster(transport, arguments.wish()).map_err(|error| match error {
+        ClusterError::NoGpu(_) => Failure::input(error),
+        error => Failure::Ranks(error.to_string()),
+    })?;
     let campaign = load(arguments)?;
     let mut progress = Progress::new();
     let options = Options {

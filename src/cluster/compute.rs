@@ -12,13 +12,9 @@ use rayon::ThreadPool;
 
 use super::{Answer, ClusterError, Computed, Order, Task};
 use crate::crystal::Element;
-use crate::engine::{Engine, PointResult, Scene};
+use crate::engine::{Engine, Place, PointResult, Scene};
 use crate::landscape::{Landscape, Point};
 use crate::work::Model;
-
-/// Least points of a call of the engine, and least points of a call for each thread.
-const CALL: usize = 1024;
-const CALL_OF_THREAD: usize = 64;
 
 /// The thread, as its rank's main thread sees it.
 pub(super) struct Compute {
@@ -28,15 +24,15 @@ pub(super) struct Compute {
 }
 
 impl Compute {
-    /// Starts the thread, which computes with so many threads of its own.
-    pub(super) fn start(threads: usize) -> Result<Compute, ClusterError> {
+    /// Starts the thread, which computes on a device, with so many threads of its own.
+    pub(super) fn start(threads: usize, place: Place) -> Result<Compute, ClusterError> {
         let fail =
             |e: &dyn std::fmt::Display| ClusterError::Transport(format!("no threads can be started ({e})"));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| fail(&e))?;
         let (orders, inbox) = channel();
         let (outbox, answers) = channel();
         let stopping = Arc::new(AtomicBool::new(false));
-        let mut desk = Desk::new(pool, outbox, stopping.clone());
+        let mut desk = Desk::new(pool, place, outbox, stopping.clone());
         let body = move || {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| desk.work(&inbox))) {
                 desk.answer(Answer::Panicked(words(&panic)));
@@ -84,6 +80,7 @@ struct Prepared {
 /// What the thread knows.
 struct Desk {
     pool: ThreadPool,
+    place: Place,
     outbox: Sender<Answer>,
     stopping: Arc<AtomicBool>,
     models: HashMap<u32, Arc<Model>>,
@@ -96,9 +93,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(pool: ThreadPool, outbox: Sender<Answer>, stopping: Arc<AtomicBool>) -> Desk {
+    fn new(pool: ThreadPool, place: Place, outbox: Sender<Answer>, stopping: Arc<AtomicBool>) -> Desk {
         Desk {
             pool,
+            place,
             outbox,
             stopping,
             models: HashMap::new(),
@@ -135,7 +133,7 @@ impl Desk {
                     waiting.iter().for_each(|task| self.do_task(task));
                 }
                 Order::Quit => return,
-                Order::Seat(_) | Order::PassOn { .. } | Order::Alive => {}
+                Order::TryGpu(_) | Order::Seat(_) | Order::PassOn { .. } | Order::Alive => {}
             }
         }
     }
@@ -168,8 +166,8 @@ impl Desk {
         };
         let (model, landscape) = (model.clone(), landscape.clone());
         let scene = self.scene(task, &model, &landscape)?;
-        let Desk { pool, engine, stopping, .. } = self;
-        let engine = prepared(engine, task.model, &model, &landscape);
+        let Desk { pool, place, engine, stopping, .. } = self;
+        let engine = prepared((engine, place), task.model, &model, &landscape)?;
         let reference = match task.reference {
             true => Some(pool.install(|| reference(engine, &model, &landscape))?),
             false => None,
@@ -198,27 +196,27 @@ impl Desk {
     }
 }
 
-/// An engine for a model and the elements of a landscape: the last one if it fits.
+/// An engine for a model and the elements of a landscape: the last one if it fits, or one for a place.
 fn prepared<'e>(
-    last: &'e mut Option<Prepared>,
+    (last, place): (&'e mut Option<Prepared>, &Place),
     number: u32,
     model: &Model,
     landscape: &Landscape,
-) -> &'e mut dyn Engine {
+) -> Result<&'e mut dyn Engine, String> {
     let elements = landscape.elements();
     let fits = |e: &Prepared| e.model == number && e.elements == elements;
     let prepared = match last.take().filter(fits) {
         Some(prepared) => prepared,
         None => {
-            let engine = model.engine(&elements);
+            let engine = model.engine(&elements, place).map_err(|e| e.to_string())?;
             log::debug!("model {}: {} on {}", model.name, model.potential.source, engine.describe());
             Prepared { model: number, elements, engine }
         }
     };
-    last.insert(prepared).engine.as_mut()
+    Ok(last.insert(prepared).engine.as_mut())
 }
 
-/// Evaluates points in calls that keep all threads busy, and keep no more of what points share than they must. A stop
+/// Evaluates points in calls that keep the device busy, and keep no more of what points share than they must. A stop
 /// leaves out what follows the current call.
 fn evaluate(
     engine: &mut dyn Engine,
@@ -226,8 +224,7 @@ fn evaluate(
     points: &[Point],
     stopping: &AtomicBool,
 ) -> Result<Vec<PointResult>, String> {
-    let call = CALL.max(CALL_OF_THREAD * rayon::current_num_threads());
-    let calls = points.chunks(call).take_while(|_| !stopping.load(Ordering::Relaxed));
+    let calls = points.chunks(engine.call().max(1)).take_while(|_| !stopping.load(Ordering::Relaxed));
     let results: Result<Vec<_>, _> = calls.map(|points| engine.evaluate(scene, points)).collect();
     results.map(|results| results.concat()).map_err(|e| e.to_string())
 }

@@ -355,7 +355,7 @@ impl<'w, T: Transport> Coordinator<'w, T> {
     fn take(&mut self, rank: usize, answer: Answer) -> Result<(), ClusterError> {
         self.ranks[rank].heard = self.transport.now();
         match answer {
-            Answer::Alive | Answer::Here(_) => {}
+            Answer::Alive | Answer::Here(_) | Answer::Tried(_) => {}
             Answer::Have(model) => {
                 let transfers = self.copies.get_mut(model as usize).map_or(Vec::new(), |c| c.arrived(rank));
                 self.send_copies(model as usize, &transfers)?;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::compute::Compute;
-use super::placement::{describe, seats, warn};
+use super::devices::assign;
+use super::placement::{Wish, describe, seats, warn};
 use super::{Answer, ClusterError, Message, Order, Presence, Seat, Transport};
 
 /// All ranks, as rank 0 sees them. When it goes, they are told to end.
@@ -20,10 +21,10 @@ const ARRIVAL: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(1);
 
 impl<T: Transport> Crew<T> {
-    /// Waits for all ranks and seats them. `threads` is the user's wish for rank 0, 0 for none.
-    pub fn muster(mut transport: T, threads: usize) -> Result<Crew<T>, ClusterError> {
+    /// Waits for all ranks and seats them. All have the same wish.
+    pub fn muster(mut transport: T, wish: Wish) -> Result<Crew<T>, ClusterError> {
         let mut here: Vec<Option<Presence>> = vec![None; transport.size()];
-        here[0] = Some(Presence::of_this_process(transport.node(), threads));
+        here[0] = Some(Presence::of_this_process(transport.node(), wish));
         while here.iter().any(Option::is_none) {
             match transport.receive(ARRIVAL)? {
                 Some((rank, Message::Answer(Answer::Here(presence)))) => here[rank] = Some(presence),
@@ -37,15 +38,16 @@ impl<T: Transport> Crew<T> {
             }
         }
         let here: Vec<Presence> = here.into_iter().flatten().collect();
-        let seats = seats(&here);
+        let mut seats = seats(&here);
         if seats.len() > 1 {
             describe(&seats).iter().for_each(|line| log::info!("{line}"));
         }
         warn(&here, &seats);
+        let place = assign(&mut transport, wish.engine, &here, &mut seats)?;
         for (rank, seat) in seats.iter().enumerate().skip(1) {
             transport.send(rank, Message::Order(Order::Seat(seat.clone())))?;
         }
-        let own = Compute::start(seats[0].threads as usize)?;
+        let own = Compute::start(seats[0].threads as usize, place)?;
         Ok(Crew { transport, own, seats })
     }
 }

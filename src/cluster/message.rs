@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::placement::Seat;
-use crate::engine::PointResult;
+use crate::engine::{Gpus, PointResult};
 use crate::landscape::{Landscape, Point};
 use crate::work::Model;
 
@@ -21,7 +21,9 @@ pub enum Message {
 /// What rank 0 tells a rank.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Order {
-    /// The rank's place: the first order.
+    /// Try the GPU of this number, before anything else.
+    TryGpu(u32),
+    /// The rank's place: the first order, or the second one.
     Seat(Seat),
     /// A model, under a number that tasks name.
     Model(u32, Arc<Model>),
@@ -71,6 +73,8 @@ pub struct Task {
 pub enum Answer {
     /// The rank is there: the first answer.
     Here(Presence),
+    /// Why the GPU cannot be used, if it cannot.
+    Tried(Option<String>),
     /// A model has arrived.
     Have(u32),
     /// A task is done.
@@ -120,10 +124,10 @@ pub struct Presence {
     pub cpu_count: u32,
     /// Threads that the user or the batch system wants, 0 for no wish.
     pub threads: u32,
-    /// GPUs that it sees.
-    pub gpus: u32,
-    /// GPUs that the job has on the machine; the batch system may show each rank its own only.
-    pub gpus_on_node: u32,
+    /// How many GPUs it sees, or the batch system says that it should see.
+    pub gpu_count: u32,
+    /// The GPUs that it sees.
+    pub gpus: Gpus,
     /// Vector instructions of its CPUs.
     pub instructions: String,
 }

@@ -5,7 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Presence;
-use crate::engine::cpu;
+use crate::engine::{EngineChoice, Gpu, Gpus, cpu};
+
+/// What the user wants of a rank.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// Threads that compute, 0 for no wish.
+    pub threads: usize,
+    /// What to compute on.
+    pub engine: EngineChoice,
+}
 
 /// Where a rank computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,12 +29,13 @@ pub struct Seat {
     pub threads: u32,
     /// The GPU among those that the rank sees: its place on the machine modulo their number.
     pub gpu: Option<u32>,
+    /// That GPU, if the rank computes on it and not on its CPUs.
+    pub device: Option<Gpu>,
 }
 
 impl Presence {
-    /// What this process has to work with. `threads` is the user's wish, 0 for none; `SLURM_CPUS_PER_TASK` is the
-    /// batch system's.
-    pub fn of_this_process(node: usize, threads: usize) -> Presence {
+    /// What this process has to work with. `SLURM_CPUS_PER_TASK` is the batch system's wish.
+    pub fn of_this_process(node: usize, Wish { threads, engine }: Wish) -> Presence {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let cpus = file("/proc/self/status")
@@ -36,7 +46,11 @@ impl Presence {
         let number = |name: &str| variable(name).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
         let cpu_count = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let wish = number("SLURM_CPUS_PER_TASK");
-        let gpus = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| visible_gpus(&list));
+        let gpus = match engine {
+            EngineChoice::Cpu => Gpus::without("CPUs were asked for"),
+            EngineChoice::Auto | EngineChoice::Cuda => Gpus::of_this_process(),
+        };
+        let should_see = variable("CUDA_VISIBLE_DEVICES").map_or(0, |list| visible_gpus(&list));
         Presence {
             host,
             node: node as u32,
@@ -44,8 +58,8 @@ impl Presence {
             cpu_count,
             // What sbatch was asked for need not be what srun binds to.
             threads: if threads > 0 { threads as u32 } else { wish.min(cpu_count) },
+            gpu_count: if gpus.visible.is_empty() { should_see } else { gpus.visible.len() as u32 },
             gpus,
-            gpus_on_node: gpus.max(number("SLURM_GPUS_ON_NODE")),
             instructions: cpu::instructions().to_string(),
         }
     }
@@ -75,8 +89,8 @@ pub(super) fn seats(ranks: &[Presence]) -> Vec<Seat> {
             wish => wish.min(share),
         };
         let local_rank = ranks[..rank].iter().filter(on_node).count() as u32;
-        let gpu = (presence.gpus > 0).then(|| local_rank % presence.gpus);
-        Seat { host: presence.host.clone(), node: presence.node, local_rank, threads, gpu }
+        let gpu = (presence.gpu_count > 0).then(|| local_rank % presence.gpu_count);
+        Seat { host: presence.host.clone(), node: presence.node, local_rank, threads, gpu, device: None }
     };
     ranks.iter().enumerate().map(seat).collect()
 }
@@ -123,13 +137,6 @@ pub(super) fn warn(ranks: &[Presence], seats: &[Seat]) {
         ranks.iter().zip(seats).enumerate().filter(|(_, (_, s))| s.local_rank == 0)
     {
         let on_node = seats.iter().filter(|s| s.node == seat.node).count();
-        let gpus = presence.gpus_on_node;
-        if presence.gpus > 0 && on_node > gpus as usize {
-            log::warn!("{}: {on_node} ranks share {gpus} GPUs", seat.host);
-        }
-        if presence.gpus > 0 {
-            log::warn!("{}: this version computes on CPUs; GPUs stay idle", seat.host);
-        }
         if presence.threads > seat.threads {
             log::warn!(
                 "{}: rank {rank} asks for {} threads, but {on_node} ranks share CPUs {} there: it gets {}",
@@ -148,10 +155,10 @@ pub(super) fn warn(ranks: &[Presence], seats: &[Seat]) {
 mod tests {
     use super::*;
 
-    fn rank(node: u32, cpus: &str, cpu_count: u32, threads: u32, gpus: u32) -> Presence {
-        let (host, cpus, gpus_on_node) = (format!("n{node}"), cpus.into(), gpus);
+    fn rank(node: u32, cpus: &str, cpu_count: u32, threads: u32, gpu_count: u32) -> Presence {
+        let (host, cpus, gpus) = (format!("n{node}"), cpus.into(), Gpus::default());
         let instructions = cpu::instructions().to_string();
-        Presence { host, node, cpus, cpu_count, threads, gpus, gpus_on_node, instructions }
+        Presence { host, node, cpus, cpu_count, threads, gpu_count, gpus, instructions }
     }
 
     fn threads(ranks: &[Presence]) -> Vec<u32> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compute::Compute;
-use super::{Answer, ClusterError, Message, Order, Presence, Stop, Transport};
+use super::{Answer, ClusterError, Message, Order, Presence, Seat, Stop, Transport, Wish};
+use crate::engine::Place;
 use crate::work::Model;
 
 /// Between two looks at the computing thread.
@@ -15,13 +16,13 @@ const ALIVE: Duration = Duration::from_secs(5);
 /// Rank 0 is gone if it has been silent for so long.
 const SILENCE: Duration = Duration::from_secs(1200);
 
-/// Works for rank 0 until it sends [`Order::Quit`]. `threads` is the user's wish, 0 for none.
-pub fn serve<T: Transport>(transport: &mut T, threads: usize, stop: &Stop) -> Result<(), ClusterError> {
-    let here = Presence::of_this_process(transport.node(), threads);
+/// Works for rank 0 until it sends [`Order::Quit`].
+pub fn serve<T: Transport>(transport: &mut T, wish: Wish, stop: &Stop) -> Result<(), ClusterError> {
+    let here = Presence::of_this_process(transport.node(), wish);
     transport.send(0, Message::Answer(Answer::Here(here)))?;
-    let Some(seat) = first_order(transport)? else { return Ok(()) };
+    let Some((seat, place)) = seated(transport)? else { return Ok(()) };
     log::debug!("{seat:?}");
-    let compute = Compute::start(seat.threads as usize)?;
+    let compute = Compute::start(seat.threads as usize, place)?;
     let mut models: HashMap<u32, Arc<Model>> = HashMap::new();
     let (mut said, mut stop_said) = (transport.now(), false);
     let mut heard = transport.now();
@@ -64,13 +65,24 @@ fn check_rank_0(silent: Duration) -> Result<(), ClusterError> {
     }
 }
 
-/// The rank's seat; nothing if rank 0 ends before the start.
-fn first_order<T: Transport>(transport: &mut T) -> Result<Option<super::Seat>, ClusterError> {
+/// The rank's seat and what it computes on; nothing if rank 0 ends before the start.
+fn seated<T: Transport>(transport: &mut T) -> Result<Option<(Seat, Place)>, ClusterError> {
     let began = transport.now();
+    let mut opened = Place::Cpu;
     loop {
         match transport.receive(ALIVE)? {
             None => check_rank_0(transport.now() - began)?,
-            Some((_, Message::Order(Order::Seat(seat)))) => return Ok(Some(seat)),
+            Some((_, Message::Order(Order::TryGpu(gpu)))) => {
+                let tried = Place::gpu(gpu as usize);
+                let obstacle = tried.as_ref().err().map(ToString::to_string);
+                opened = tried.unwrap_or(Place::Cpu);
+                transport.send(0, Message::Answer(Answer::Tried(obstacle)))?;
+            }
+            Some((_, Message::Order(Order::Seat(seat)))) => {
+                // Another rank may be without a GPU.
+                let place = if seat.device.is_some() { opened } else { Place::Cpu };
+                return Ok(Some((seat, place)));
+            }
             Some((_, Message::Order(Order::Quit))) => return Ok(None),
             Some((from, _)) => return Err(unexpected(from)),
         }

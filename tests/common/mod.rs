@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use s2dpes::cluster::Wish;
 use s2dpes::crystal::{Element, Structure, read_structure};
-use s2dpes::engine::{PointResult, Scene};
+use s2dpes::engine::{EngineChoice, Place, PointResult, Scene};
 use s2dpes::landscape::{Landscape, Point};
 use s2dpes::potential::Potential;
 use s2dpes::store::Results;
@@ -64,11 +65,16 @@ pub fn campaign_files() -> Vec<PathBuf> {
     files
 }
 
+/// CPUs, whatever the machine has, and so many threads; 0 for as many as there are.
+pub fn on_cpus(threads: usize) -> Wish {
+    Wish { threads, engine: EngineChoice::Cpu }
+}
+
 /// Evaluates points of a landscape.
 pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> Vec<PointResult> {
     let scene = Arc::new(Scene::new(landscape.clone(), &model.potential).unwrap());
     let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
-    model.engine(&elements).evaluate(&scene, points).unwrap()
+    model.engine(&elements, &Place::Cpu).unwrap().evaluate(&scene, points).unwrap()
 }
 
 /// Numbers that look random and are the same every time.

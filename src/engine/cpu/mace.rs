@@ -38,6 +38,10 @@ use geometry::{BLOCK, Geometry};
 use operator::{Bundle, Gathered, Operators, Scratch};
 use weights::Weights;
 
+/// Least points of a call, and least points of a call for each thread.
+const CALL: usize = 1024;
+const CALL_OF_THREAD: usize = 64;
+
 /// A MACE model on the CPU.
 pub struct MaceEngine<T> {
     weights: Arc<Weights<T>>,
@@ -113,6 +117,10 @@ impl<T: Real> Engine for MaceEngine<T> {
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
         Ok(self.prepare(scene, points)?.1)
+    }
+
+    fn call(&self) -> usize {
+        CALL.max(CALL_OF_THREAD * rayon::current_num_threads())
     }
 
     fn describe(&self) -> String {
