@@ -17,7 +17,7 @@ const DRIVER: &str = "needed to compute on NVIDIA GPUs; it is on machines that h
 const GPUS: &str =
     "needed to compute on them; a batch system shows those that a job asks for (`--gpus-per-node`)";
 const NVRTC: &str = "needed to compile the kernels once for each kind of GPU; load the machine's cuda module, or \
-                     `pip install nvidia-cuda-nvrtc-cu12` and add its lib folder to LD_LIBRARY_PATH";
+                     `pip install nvidia-cuda-nvrtc-cu12` into the active Python environment";
 const CACHE: &str = "without it kernels are compiled at every start; name a folder by S2DPES_CACHE_DIR";
 
 /// Driver, GPUs, compiler, compiled kernels.
