@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use common::{data, write_model};
@@ -136,6 +136,8 @@ fn kernels_are_compiled_for_architectures_only() {
 /// Files of compiled kernels.
 #[cfg(feature = "cuda")]
 mod kernels {
+    use std::path::PathBuf;
+
     use s2dpes::engine::cuda::Version;
     use s2dpes::engine::cuda::cache::{Cache, Key};
 
@@ -237,6 +239,8 @@ mod kernels {
 /// GPUs that are imitated.
 #[cfg(feature = "cuda")]
 mod imitated {
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A folder with imitations of the driver and the compiler, built once.
