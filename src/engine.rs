@@ -17,7 +17,7 @@ pub use site::Site;
 
 use serde::{Deserialize, Serialize};
 
-use crate::landscape::Point;
+use crate::landscape::{Point, Separation};
 
 /// What became of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,25 @@ pub struct PointResult {
     pub minimum_distance: f64,
     /// What became of it.
     pub status: Status,
+}
+
+impl PointResult {
+    /// From an energy in eV per atom, finite or not, and the distances of the atoms.
+    pub fn new(energy: f64, separation: Separation) -> PointResult {
+        let status = if separation.minimum < COINCIDENCE {
+            Status::Coinciding
+        } else if !energy.is_finite() {
+            Status::NotFinite
+        } else {
+            Status::Done
+        };
+        PointResult {
+            energy: if status == Status::Done { energy } else { f64::NAN },
+            distance_cost: separation.cost,
+            minimum_distance: separation.minimum,
+            status,
+        }
+    }
 }
 
 /// Atoms closer than this, in Angstrom, coincide.

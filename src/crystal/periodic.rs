@@ -42,6 +42,13 @@ impl Periodic {
         Periodic { basis, to_reduced, from_reduced: transform, images, shortest, least_height }
     }
 
+    /// Lattice vectors column by column, Cartesian components of the images, square of the shortest lattice vector.
+    pub(crate) fn cell(&self) -> ([f64; 9], [[f64; 27]; 3], f64) {
+        let mut basis = [0.0; 9];
+        basis.copy_from_slice(self.basis.as_slice());
+        (basis, self.images, self.shortest * self.shortest)
+    }
+
     /// A fractional position in the reduced basis.
     pub(crate) fn reduce(&self, x: &Vector3<f64>) -> Vector3<f64> {
         self.to_reduced * x

@@ -9,19 +9,44 @@
 //! compile      kernels + architecture -> machine code, by NVRTC
 //! cache        machine code -> files, so that the compiler runs once
 //! device       what GPUs there are; one of them, opened, with its kernels
+//! layout       structures that kernels and host share
+//! queue        kernels by name, streams, buffers
 //! mace         the engine
 //! ```
 
 pub mod cache;
 pub mod compile;
 pub mod device;
+pub mod layout;
 mod library;
 pub mod mace;
+pub mod queue;
 pub mod source;
 
 use std::fmt;
 
+use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
+
 use super::EngineError;
+use super::cpu::Real;
+
+/// A precision that kernels are compiled for.
+pub trait CudaReal: Real + DeviceRepr + ValidAsZeroBits {
+    /// Whether it is float64.
+    const DOUBLE: bool;
+    /// Points that a thread works on where it can, as `POINTS` in `kernels/common.cuh`.
+    const POINTS: usize;
+}
+
+impl CudaReal for f32 {
+    const DOUBLE: bool = false;
+    const POINTS: usize = 4;
+}
+
+impl CudaReal for f64 {
+    const DOUBLE: bool = true;
+    const POINTS: usize = 2;
+}
 
 /// A version of CUDA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -33,6 +33,11 @@ impl Harmonics {
         Harmonics { lmax, norms }
     }
 
+    /// N_lm at `l*l + l + m` for m >= 0, of all degrees.
+    pub fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
     /// Highest degree.
     pub fn lmax(&self) -> usize {
         self.lmax

@@ -6,7 +6,7 @@
 
 use nalgebra::Vector3;
 
-use super::{Axis, Embedding, RadiiError, Thresholds};
+use super::{Axis, EmbeddedAtom, Embedding, RadiiError, Thresholds};
 use crate::crystal::Structure;
 use crate::crystal::periodic::Periodic;
 use crate::symmetry::Crystal;
@@ -56,12 +56,38 @@ impl DistanceCost {
         for (index, orbit) in crystal.orbits.iter().enumerate() {
             let multiplicity = crystal.group.wyckoff[orbit.position].multiplicity as f64;
             let Some(atom) = embedding.atoms.iter().position(|a| a.orbit == index) else { continue };
-            let against = |other: &super::EmbeddedAtom| thresholds.minimum(orbit.element, other.element);
+            let against = |other: &EmbeddedAtom| thresholds.minimum(orbit.element, other.element);
             let thresholds_of = embedding.atoms.iter().map(against).collect::<Result<Vec<_>, _>>()?;
             self_cost += 0.5 * multiplicity * (thresholds_of[atom] - periodic.shortest).max(0.0);
             representatives.push(Representative { atom, multiplicity, thresholds: thresholds_of });
         }
         Ok(DistanceCost { embedding, periodic, representatives, self_cost })
+    }
+
+    /// Atoms of the conventional cell with their positions in the reduced basis.
+    pub fn atoms(&self) -> &[EmbeddedAtom] {
+        &self.embedding.atoms
+    }
+
+    /// One atom of each orbit, how many atoms the orbit has, and `D_min` against every atom.
+    pub fn representatives(&self) -> impl Iterator<Item = (usize, f64, &[f64])> {
+        self.representatives.iter().map(|r| (r.atom, r.multiplicity, &r.thresholds[..]))
+    }
+
+    /// The reduced cell: lattice vectors column by column, Cartesian components of the 27 nearest images, square of the
+    /// shortest lattice vector.
+    pub fn cell(&self) -> ([f64; 9], [[f64; 27]; 3], f64) {
+        self.periodic.cell()
+    }
+
+    /// What atoms add to the cost with their own images.
+    pub fn self_cost(&self) -> f64 {
+        self.self_cost
+    }
+
+    /// Length of the shortest lattice vector, Angstrom.
+    pub fn shortest(&self) -> f64 {
+        self.periodic.shortest
     }
 
     /// Cost and smallest distance at the axis values `s`.

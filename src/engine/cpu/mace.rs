@@ -17,12 +17,12 @@
 //! Features of a site live in the subspace that its site symmetry leaves unchanged, so a site on a mirror plane
 //! carries 10 instead of 16 components up to degree 3.
 
-mod contraction;
+pub(in crate::engine) mod contraction;
 mod cost;
 mod forward;
-mod geometry;
+pub(in crate::engine) mod geometry;
 mod operator;
-mod weights;
+pub(in crate::engine) mod weights;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Real;
-use crate::engine::{COINCIDENCE, Cost, Engine, EngineError, PointResult, Scene, Status};
+use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
 use forward::{Block, Workspace};
@@ -129,20 +129,18 @@ impl<T: Real> Engine for MaceEngine<T> {
 }
 
 fn result(scene: &Scene, point: Point, energy: f64) -> PointResult {
-    let separation = scene.separation.at(&scene.axis_values(point));
-    let status = if separation.minimum < COINCIDENCE {
-        Status::Coinciding
-    } else if !energy.is_finite() {
-        Status::NotFinite
-    } else {
-        Status::Done
-    };
-    PointResult {
-        energy: if status == Status::Done { energy } else { f64::NAN },
-        distance_cost: separation.cost,
-        minimum_distance: separation.minimum,
-        status,
-    }
+    PointResult::new(energy, scene.separation.at(&scene.axis_values(point)))
+}
+
+/// What points of a scene cost, with operators kept or not.
+#[cfg(feature = "cuda")]
+pub(in crate::engine) fn cost_of<T: Real>(
+    scene: &Scene,
+    weights: &Weights<T>,
+    points: &[Point],
+    keep: bool,
+) -> Result<Cost, EngineError> {
+    Ok(cost::cost(scene, &Geometry::new(scene, weights)?, weights, points, Some(keep)))
 }
 
 /// What the points of one call share.

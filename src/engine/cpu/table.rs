@@ -56,6 +56,16 @@ impl<T: Real> Table<T> {
         self.columns
     }
 
+    /// `[intervals + 5][columns]`: coefficient row k belongs to the B-spline centred at knot k - 2.
+    pub fn coefficients(&self) -> &[T] {
+        &self.coefficients
+    }
+
+    /// Number of intervals, and of intervals an Angstrom.
+    pub fn scale(&self) -> (usize, f64) {
+        (self.intervals, self.inverse_step)
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> usize {
         self.coefficients.len() * size_of::<T>()

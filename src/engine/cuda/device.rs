@@ -147,6 +147,11 @@ impl Device {
         Ok(Arc::new(Device { info, ordinal, context, modules: Mutex::default() }))
     }
 
+    /// An error of the driver while doing something with it.
+    pub fn failed(&self, what: &str, error: DriverError) -> DeviceError {
+        driver_error(&format!("{what} on GPU {} ({})", self.ordinal, self.info.name))(error)
+    }
+
     /// Bytes of its memory that nobody uses.
     pub fn free_memory(&self) -> Result<usize, DeviceError> {
         let what = format!("asking GPU {} for its free memory", self.ordinal);

@@ -1,41 +1,200 @@
 //! MACE on a GPU.
+//!
+//! The evaluation is that of [`crate::engine::cpu::mace`], whose tables, folded matrices, bases and couplings it uses: all
+//! geometry enters through pair operators, which depend only on the axes that move their two sites. Kernels work on all
+//! points of a batch at once:
+//!
+//! ```text
+//! model      weights -> arrays
+//! plan       scene -> arrays: what does not depend on axis values
+//! tables     model and scene on the device
+//! shape      lengths of all buffers, and the bytes of a batch
+//! buffers    what a batch is computed in
+//! launch     one typed launch a kernel
+//! forward    their order
+//! slot       batches under way: host, copies and kernels of neighbouring batches overlap
+//! ```
+//!
+//! Operators of pairs that not all axes move are computed once a node of their axes and kept; those that all axes move
+//! are applied as they are summed, and never stored. Each result has one owner, which adds up in a fixed order, so
+//! neither batches nor devices of one kind change a bit.
 
-use std::marker::PhantomData;
+pub mod buffers;
+pub mod forward;
+pub mod launch;
+pub mod model;
+pub mod plan;
+pub mod shape;
+pub mod slot;
+pub mod tables;
+
 use std::sync::Arc;
 
+use cudarc::driver::DriverError;
+use cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
+
+use super::CudaReal;
 use super::device::Device;
+use super::queue::{Kernels, MOST_THREADS};
 use crate::crystal::Element;
+use crate::engine::cpu::Real;
+use crate::engine::cpu::mace::weights::Weights;
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
-use crate::landscape::Point;
+use crate::landscape::{Point, Separation};
 use crate::potential::mace::Mace;
+use model::ModelArrays;
+use plan::Plan;
+use shape::{BATCH, SceneShape};
+use slot::{Shared, Slots, queues};
+use tables::{ModelTables, Scales, SceneTables};
+
+/// Memory that is left alone: for the driver, and for kernels that the driver loads later.
+const RESERVE: usize = 256 << 20;
+
+/// Batches under way at a time.
+const SLOTS: usize = 2;
 
 /// A MACE model on a GPU.
 pub struct MaceEngine<T> {
     device: Arc<Device>,
-    real: PhantomData<T>,
+    kernels: Arc<Kernels>,
+    weights: Weights<T>,
+    arrays: ModelArrays<T>,
+    model: ModelTables<T>,
+    prepared: Option<Prepared<T>>,
 }
 
-impl<T> MaceEngine<T> {
+/// A scene on the device.
+struct Prepared<T> {
+    scene: Arc<Scene>,
+    shape: SceneShape,
+    tables: SceneTables<T>,
+    slots: Slots<T>,
+}
+
+impl<T: CudaReal> MaceEngine<T> {
     /// Prepares a model's head for some elements.
-    pub fn new(_: &Mace, _: &[Element], _: usize, device: Arc<Device>) -> Result<Self, EngineError> {
-        Err(EngineError::Device(format!("not built yet for {}", device.info.name)))
+    pub fn new(
+        model: &Mace,
+        elements: &[Element],
+        head: usize,
+        device: Arc<Device>,
+    ) -> Result<Self, EngineError> {
+        check_degrees(model)?;
+        let weights = Weights::<T>::new(model, elements, head);
+        let mut arrays = ModelArrays::new(&weights);
+        let failed = |e| device.failed("copying a model to it", e);
+        // The device may have been opened by another thread.
+        device.context.bind_to_thread().map_err(failed)?;
+        let module = device.module(T::DOUBLE)?;
+        let kernels = Arc::new(Kernels::new(&module).map_err(failed)?);
+        let queue = queues(&device.context, &kernels, 1).map_err(failed)?.remove(0);
+        let scale = |table: Option<(usize, f64)>| table.unwrap_or((1, 0.0));
+        let scales = Scales {
+            cutoff: model.radial.cutoff,
+            tables: scale(weights.first.iter().flatten().next().map(|t| t.scale())),
+            densities: scale(
+                weights.densities.as_ref().and_then(|d| Some(d.iter().flatten().next()?.scale())),
+            ),
+        };
+        let tables = ModelTables::new(&queue, &arrays, weights.lmax, scales).map_err(failed)?;
+        queue.stream().synchronize().map_err(failed)?;
+        arrays.forget_values();
+        Ok(MaceEngine { device, kernels, weights, arrays, model: tables, prepared: None })
+    }
+
+    /// Brings a scene to the device, unless it is the last one.
+    fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
+        if let Some(known) = self.prepared.take().filter(|p| Arc::ptr_eq(&p.scene, scene)) {
+            return Ok(known);
+        }
+        let plan = Plan::new(scene, &self.weights, &self.arrays)?;
+        let failed = |e| self.device.failed("preparing a landscape", e);
+        let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
+        let tables = SceneTables::new(&queues[0], &plan).map_err(failed)?;
+        queues[0].stream().synchronize().map_err(failed)?;
+        let shape = plan.shape;
+        let most = scene.landscape.grid.len();
+        let mut capacity = self.capacity(&shape, most)?;
+        loop {
+            let count = if capacity < most { SLOTS } else { 1 };
+            match Slots::new(&queues[..count], &shape, capacity) {
+                Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
+                Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
+                    capacity /= 2;
+                    let name = &self.device.info.name;
+                    log::warn!("{name}: out of memory; going on with batches of {capacity} points");
+                }
+                Err(error) => return Err(failed(error).into()),
+            }
+        }
+    }
+
+    /// Points of a batch that fit into the memory that is free.
+    fn capacity(&self, shape: &SceneShape, most: usize) -> Result<usize, EngineError> {
+        let free = self.device.free_memory()?;
+        let budget = (free - free / 10).saturating_sub(RESERVE) / SLOTS;
+        let mut capacity = most.clamp(1, BATCH);
+        while capacity > 1 && !(shape.bytes::<T>(capacity) <= budget && launches(shape, capacity)) {
+            capacity /= 2;
+        }
+        if !launches(shape, capacity) {
+            return Err(EngineError::Device(
+                "the landscape is too large for the GPU engine; use --engine cpu".into(),
+            ));
+        }
+        Ok(capacity)
     }
 }
 
-impl<T: Send> Engine for MaceEngine<T> {
-    fn evaluate(&mut self, _: &Arc<Scene>, _: &[Point]) -> Result<Vec<PointResult>, EngineError> {
-        Err(EngineError::Device("not built yet".into()))
+/// Whether all launches for so many points are small enough.
+fn launches(shape: &SceneShape, points: usize) -> bool {
+    shape.most_threads(points) <= MOST_THREADS
+}
+
+/// Refuses what the kernels have no room for.
+fn check_degrees(model: &Mace) -> Result<(), EngineError> {
+    let hidden = model.layers.iter().rev().skip(1).flat_map(|l| &l.outputs).max().unwrap_or(&0);
+    match model.lmax > 3 || *hidden > 2 {
+        true => Err(EngineError::Device(format!(
+            "the GPU engine takes harmonics up to degree 3 and features up to degree 2, and the model has {} and \
+             {hidden}; use --engine cpu",
+            model.lmax
+        ))),
+        false => Ok(()),
+    }
+}
+
+impl<T: CudaReal> Engine for MaceEngine<T> {
+    fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError> {
+        self.device.context.bind_to_thread().map_err(|e| self.device.failed("evaluating points", e))?;
+        let mut prepared = self.prepare(scene)?;
+        let Prepared { shape, tables, slots, .. } = &mut prepared;
+        let shared = Shared { scene, shape, tables, model: &self.model };
+        let outputs = slots.evaluate(&shared, points);
+        let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
+        self.prepared = Some(prepared);
+        let result = |out: super::layout::PointOutput| {
+            let separation = Separation { cost: out.distance_cost, minimum: out.minimum_distance };
+            PointResult::new(out.energy, separation)
+        };
+        Ok(outputs.into_iter().map(result).collect())
     }
 
-    fn cost(&mut self, _: &Arc<Scene>, _: &[Point]) -> Result<Cost, EngineError> {
-        Err(EngineError::Device("not built yet".into()))
+    fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
+        let plan = Plan::new(scene, &self.weights, &self.arrays)?;
+        let kept = plan.groups.iter().any(|g| g.kept);
+        let mut cost = crate::engine::cpu::mace::cost_of(scene, &self.weights, points, kept)?;
+        let capacity = self.capacity(&plan.shape, scene.landscape.grid.len())?;
+        cost.kept_bytes = plan.shape.operator_bytes::<T>(capacity) as f64;
+        Ok(cost)
     }
 
     fn call(&self) -> usize {
-        1
+        2 * SLOTS * BATCH
     }
 
     fn describe(&self) -> String {
-        format!("cuda {}{}", self.device.info.name, std::mem::size_of_val(&self.real))
+        format!("cuda {}, {}", <T as Real>::NAME, self.device.info.name)
     }
 }

@@ -1,12 +1,22 @@
-//! The kernels.
+//! The kernels' source, embedded in the binary.
 
-/// Source of all kernels in CUDA C++.
+/// Files of `kernels/` in the order in which they are compiled.
+const FILES: &[(&str, &str)] = &[
+    ("common.cuh", include_str!("../../../kernels/common.cuh")),
+    ("embedding.cu", include_str!("../../../kernels/embedding.cu")),
+    ("distance_cost.cu", include_str!("../../../kernels/distance_cost.cu")),
+    ("neighbours.cu", include_str!("../../../kernels/neighbours.cu")),
+    ("radial.cu", include_str!("../../../kernels/radial.cu")),
+    ("angular.cu", include_str!("../../../kernels/angular.cu")),
+    ("scalars.cu", include_str!("../../../kernels/scalars.cu")),
+    ("operators.cu", include_str!("../../../kernels/operators.cu")),
+    ("messages.cu", include_str!("../../../kernels/messages.cu")),
+    ("linear.cu", include_str!("../../../kernels/linear.cu")),
+    ("contraction.cu", include_str!("../../../kernels/contraction.cu")),
+    ("readout.cu", include_str!("../../../kernels/readout.cu")),
+];
+
+/// All kernels as one source, whose errors name the file that they are in.
 pub fn kernels() -> String {
-    String::from(
-        "#ifdef S2DPES_DOUBLE\ntypedef double Real;\n#else\ntypedef float Real;\n#endif\n\
-         extern \"C\" __global__ void scale(Real *values, Real factor, int count) {\n\
-             int i = blockIdx.x * blockDim.x + threadIdx.x;\n\
-             if (i < count) values[i] *= factor;\n\
-         }\n",
-    )
+    FILES.iter().map(|(name, text)| format!("#line 1 \"kernels/{name}\"\n{text}\n")).collect()
 }

@@ -23,7 +23,7 @@ pub(super) const GROUP: usize = 4;
 pub(super) type Quad<T, S> = [<T as Real>::Vector<S>; GROUP];
 
 /// A site's contraction to one degree.
-pub(super) struct SiteContraction<T> {
+pub(in crate::engine) struct SiteContraction<T> {
     /// One polynomial an invariant component of the result.
     polynomials: Vec<Vec<First>>,
     /// Coefficients in the order of evaluation, `[channel / LANES][coefficient][LANES]`.
@@ -54,7 +54,7 @@ type Monomials = BTreeMap<Vec<usize>, Vec<f64>>;
 const NEGLIGIBLE: f64 = 1e-12;
 
 /// A model's contraction to one degree, with the orders of indices gathered.
-pub(super) struct SymmetricContraction {
+pub(in crate::engine) struct SymmetricContraction {
     degree: usize,
     /// One a component of the result, in all components up to lmax.
     components: Vec<Monomials>,
@@ -186,9 +186,35 @@ impl<T: Real> SiteContraction<T> {
     }
 }
 
+impl<T: Copy> SiteContraction<T> {
+    /// What gives each component of the result, as numbers: for each first index `a, whether c1, number of b`, then for
+    /// each second index `b, whether c2, number of d, d...`. With the number of first indices and the place of the first
+    /// coefficient.
+    pub(in crate::engine) fn programs(&self) -> impl Iterator<Item = (Vec<i32>, usize, usize)> {
+        self.polynomials.iter().zip(&self.starts).map(|(polynomial, start)| {
+            let mut program = Vec::new();
+            for first in polynomial {
+                program.extend([first.a as i32, i32::from(first.own), first.seconds.len() as i32]);
+                for second in &first.seconds {
+                    program.extend([second.b as i32, i32::from(second.own), second.thirds.len() as i32]);
+                    program.extend(second.thirds.iter().map(|d| *d as i32));
+                }
+            }
+            (program, polynomial.len(), *start)
+        })
+    }
+
+    /// Coefficients in the order of evaluation, `[coefficient][channel]`.
+    pub(in crate::engine) fn coefficients(&self) -> Vec<T> {
+        let lanes: Vec<&[T]> = self.coefficients.chunks_exact((self.count * LANES).max(1)).collect();
+        let row = |k: usize| lanes.iter().flat_map(move |lane| lane[k * LANES..][..LANES].iter().copied());
+        (0..self.count).flat_map(row).collect()
+    }
+}
+
 impl<T> SiteContraction<T> {
     /// Multiply-adds and coefficients of a channel.
-    pub(super) fn operations(&self) -> (usize, usize) {
+    pub(in crate::engine) fn operations(&self) -> (usize, usize) {
         let seconds = |f: &First| f.seconds.iter().map(|s| s.thirds.len() + 1).sum::<usize>();
         (self.polynomials.iter().flatten().map(|f| seconds(f) + 1).sum(), self.count)
     }

@@ -15,60 +15,60 @@ use crate::landscape::Point;
 use crate::potential::mace::Path;
 
 /// Points of a block: the rows that a matrix product sees are this many for every component of every site.
-pub(super) const BLOCK: usize = 16;
+pub(in crate::engine) const BLOCK: usize = 16;
 
 /// A scene in terms of a model.
-pub(super) struct Geometry<T> {
-    pub(super) sites: Vec<SiteGeometry<T>>,
+pub(in crate::engine) struct Geometry<T> {
+    pub(in crate::engine) sites: Vec<SiteGeometry<T>>,
     /// Rows of messages, all degrees.
-    pub(super) messages: Rows,
+    pub(in crate::engine) messages: Rows,
     /// Rows of each layer's output features.
-    pub(super) features: Vec<Rows>,
+    pub(in crate::engine) features: Vec<Rows>,
     /// Pairs by the axes that change them; the first group is the frozen one.
-    pub(super) groups: Vec<Group>,
+    pub(in crate::engine) groups: Vec<Group>,
     /// Where a pair's operators lie.
-    pub(super) pairs: Vec<PairGeometry>,
+    pub(in crate::engine) pairs: Vec<PairGeometry>,
     /// Directions into each site, by sender: the pair and the place among its directions.
-    pub(super) incoming: Vec<Vec<(usize, usize)>>,
+    pub(in crate::engine) incoming: Vec<Vec<(usize, usize)>>,
     /// Neighbouring sites of one element: the element's place in the weights and the sites.
-    pub(super) sites_by_element: Vec<(usize, Range<usize>)>,
+    pub(in crate::engine) sites_by_element: Vec<(usize, Range<usize>)>,
     /// Couplings of bonds by (receiver, sender atom), as places among the distinct ones.
-    pub(super) couplings: Vec<Vec<usize>>,
-    pub(super) distinct_couplings: Vec<BondCoupling>,
+    pub(in crate::engine) couplings: Vec<Vec<usize>>,
+    pub(in crate::engine) distinct_couplings: Vec<BondCoupling>,
     /// Rows of the messages before their linear maps, by later layer.
-    pub(super) path_rows: Vec<PathRows>,
+    pub(in crate::engine) path_rows: Vec<PathRows>,
     /// What operators that are kept are for, by layer; empty if none are.
-    pub(super) applications: Vec<Application>,
+    pub(in crate::engine) applications: Vec<Application>,
 }
 
 /// Sums over operators that may be kept, output by output: `sum operator row` in layer 0,
 /// `sum operator row * feature row` in a later layer.
-pub(super) struct Application {
-    pub(super) outputs: Vec<Output>,
-    pub(super) terms: Vec<Term>,
+pub(in crate::engine) struct Application {
+    pub(in crate::engine) outputs: Vec<Output>,
+    pub(in crate::engine) terms: Vec<Term>,
 }
 
 /// A row of a layer's messages; `start` and `stride` as in [`Target`].
-pub(super) struct Output {
-    pub(super) start: usize,
-    pub(super) stride: usize,
-    pub(super) terms: Range<usize>,
+pub(in crate::engine) struct Output {
+    pub(in crate::engine) start: usize,
+    pub(in crate::engine) stride: usize,
+    pub(in crate::engine) terms: Range<usize>,
 }
 
 /// A row of an operator, and the row of features as in [`Target`].
-pub(super) struct Term {
+pub(in crate::engine) struct Term {
     /// Place among the directions of [`Geometry::keepable`].
-    pub(super) direction: usize,
-    pub(super) row: usize,
-    pub(super) feature: usize,
+    pub(in crate::engine) direction: usize,
+    pub(in crate::engine) row: usize,
+    pub(in crate::engine) feature: usize,
 }
 
 /// An array `[degree l3][row of the messages][point][path to l3][channel]`.
-pub(super) struct PathRows {
+pub(in crate::engine) struct PathRows {
     /// Where each degree begins, and the end, in rows of channels.
-    pub(super) bases: Vec<usize>,
+    pub(in crate::engine) bases: Vec<usize>,
     /// Number of paths to each degree.
-    pub(super) widths: Vec<usize>,
+    pub(in crate::engine) widths: Vec<usize>,
 }
 
 impl PathRows {
@@ -93,23 +93,23 @@ impl PathRows {
 }
 
 /// A site in terms of a model.
-pub(super) struct SiteGeometry<T> {
+pub(in crate::engine) struct SiteGeometry<T> {
     /// Place of its element in the weights' list.
-    pub(super) element: usize,
+    pub(in crate::engine) element: usize,
     /// Atoms that it stands for, as a share of all.
-    pub(super) share: f64,
+    pub(in crate::engine) share: f64,
     /// Invariant components of each degree: `(2l + 1) x n`, orthonormal columns.
-    pub(super) bases: Vec<DMatrix<f64>>,
+    pub(in crate::engine) bases: Vec<DMatrix<f64>>,
     /// Symmetric contractions by layer and output degree; sites of equal element and bases share them.
-    pub(super) contractions: Arc<Vec<Vec<SiteContraction<T>>>>,
+    pub(in crate::engine) contractions: Arc<Vec<Vec<SiteContraction<T>>>>,
 }
 
 /// Rows of an array `[degree][site][component][point][channel]`.
-pub(super) struct Rows {
-    pub(super) degrees: Vec<usize>,
+pub(in crate::engine) struct Rows {
+    pub(in crate::engine) degrees: Vec<usize>,
     /// First row by degree (in the order of `degrees`) and site; one more entry ends the last site.
     starts: Vec<Vec<usize>>,
-    pub(super) total: usize,
+    pub(in crate::engine) total: usize,
 }
 
 impl Rows {
@@ -129,84 +129,84 @@ impl Rows {
     }
 
     /// Rows of a site's components of the k-th degree.
-    pub(super) fn of(&self, k: usize, site: usize) -> Range<usize> {
+    pub(in crate::engine) fn of(&self, k: usize, site: usize) -> Range<usize> {
         self.starts[k][site]..self.starts[k][site + 1]
     }
 
     /// Rows of the k-th degree of neighbouring sites.
-    pub(super) fn of_sites(&self, k: usize, sites: Range<usize>) -> Range<usize> {
+    pub(in crate::engine) fn of_sites(&self, k: usize, sites: Range<usize>) -> Range<usize> {
         self.starts[k][sites.start]..self.starts[k][sites.end]
     }
 
     /// Rows of the k-th degree.
-    pub(super) fn of_degree(&self, k: usize) -> Range<usize> {
+    pub(in crate::engine) fn of_degree(&self, k: usize) -> Range<usize> {
         self.of_sites(k, 0..self.starts[k].len() - 1)
     }
 
     /// Position of a degree.
-    pub(super) fn position(&self, l: usize) -> Option<usize> {
+    pub(in crate::engine) fn position(&self, l: usize) -> Option<usize> {
         self.degrees.iter().position(|d| *d == l)
     }
 }
 
 /// Pairs that the same axes change.
-pub(super) struct Group {
-    pub(super) axes: Vec<usize>,
+pub(in crate::engine) struct Group {
+    pub(in crate::engine) axes: Vec<usize>,
     /// Indices into the scene's pairs.
-    pub(super) pairs: Vec<usize>,
+    pub(in crate::engine) pairs: Vec<usize>,
     /// Values and scalars of a bundle of this group.
-    pub(super) values: usize,
-    pub(super) scalars: usize,
+    pub(in crate::engine) values: usize,
+    pub(in crate::engine) scalars: usize,
 }
 
 impl Group {
     /// Whether no axis changes it.
-    pub(super) fn is_frozen(&self) -> bool {
+    pub(in crate::engine) fn is_frozen(&self) -> bool {
         self.axes.is_empty()
     }
 
     /// Nodes of its axes at a point, as one number.
-    pub(super) fn key(&self, scene: &Scene, point: Point) -> usize {
+    pub(in crate::engine) fn key(&self, scene: &Scene, point: Point) -> usize {
         let grid = &scene.landscape.grid;
         self.axes.iter().fold(0, |key, a| key * grid.shape()[*a] + grid.coordinate(point, *a))
     }
 }
 
 /// A pair's operators.
-pub(super) struct PairGeometry {
-    pub(super) group: usize,
+pub(in crate::engine) struct PairGeometry {
+    pub(in crate::engine) group: usize,
     /// From the second site into the first, and back unless they are the same.
-    pub(super) directions: Vec<Direction>,
+    pub(in crate::engine) directions: Vec<Direction>,
 }
 
 /// The operators from a sender site into a receiver site: layer 0 has a row for each component of the receiver, a
 /// later layer rows `[path][component of l3][component of l1]`.
-pub(super) struct Direction {
-    pub(super) receiver: usize,
-    pub(super) sender: usize,
+pub(in crate::engine) struct Direction {
+    pub(in crate::engine) receiver: usize,
+    pub(in crate::engine) sender: usize,
     /// Where its rows `[row][channel]` begin in the bundle of its group.
-    pub(super) first: usize,
+    pub(in crate::engine) first: usize,
     /// Rows that share a radial function: by degree for layer 0, then by path for each later layer.
-    pub(super) blocks: Vec<Range<usize>>,
+    pub(in crate::engine) blocks: Vec<Range<usize>>,
     /// What each row is for.
-    pub(super) targets: Vec<Target>,
+    pub(in crate::engine) targets: Vec<Target>,
     /// Where its scalars begin: `[density columns]` and the repulsion.
-    pub(super) scalars: usize,
+    pub(in crate::engine) scalars: usize,
 }
 
 /// What an operator row is for, in rows of channels of arrays over the points p of a block: layer 0 adds it to row
 /// `start + p` of the messages; a later layer adds its product with row `feature + p` of the senders' features to row
 /// `start + stride p` of the paths.
 #[derive(Clone, Copy)]
-pub(super) struct Target {
-    pub(super) start: usize,
-    pub(super) stride: usize,
-    pub(super) feature: usize,
+pub(in crate::engine) struct Target {
+    pub(in crate::engine) start: usize,
+    pub(in crate::engine) stride: usize,
+    pub(in crate::engine) feature: usize,
 }
 
 /// What harmonics of a bond's direction give for each operator row: `G_q = sum_lm matrix[lm][q] Y_lm`, the same for all
 /// bonds of one relative orientation.
-pub(super) struct BondCoupling {
+pub(in crate::engine) struct BondCoupling {
     /// Bases of receiver and sender and the rotation that made it, to find it again.
     origin: (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>, Matrix3<f64>),
     /// `[lm][row]`, rows padded to [`LANES`].
@@ -240,14 +240,19 @@ impl BondCoupling {
         BondCoupling { origin, matrix, padded }
     }
 
+    /// `[lm][row]`, and the length of a row of it.
+    pub(in crate::engine) fn matrix(&self) -> (&[f64], usize) {
+        (&self.matrix, self.padded)
+    }
+
     /// By lm, what it adds to all rows.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &[f64]> {
+    pub(in crate::engine) fn columns(&self) -> impl Iterator<Item = &[f64]> {
         self.matrix.chunks_exact(self.padded.max(1))
     }
 }
 
 impl<T: Real> Geometry<T> {
-    pub(super) fn new(scene: &Scene, weights: &Weights<T>) -> Result<Geometry<T>, EngineError> {
+    pub(in crate::engine) fn new(scene: &Scene, weights: &Weights<T>) -> Result<Geometry<T>, EngineError> {
         let mut sites: Vec<SiteGeometry<T>> = Vec::new();
         for site in &scene.sites {
             sites.push(site_geometry(scene, site, weights, &sites)?);
@@ -285,18 +290,18 @@ impl<T: Real> Geometry<T> {
     }
 
     /// Prepares for operators that are kept.
-    pub(super) fn prepare_kept(&mut self, scene: &Scene) {
+    pub(in crate::engine) fn prepare_kept(&mut self, scene: &Scene) {
         self.applications = (0..=self.path_rows.len()).map(|t| self.application(t, scene)).collect();
     }
 
     /// Whether operators of a group serve several points, so that they are worth keeping.
-    pub(super) fn is_keepable(&self, group: usize, scene: &Scene) -> bool {
+    pub(in crate::engine) fn is_keepable(&self, group: usize, scene: &Scene) -> bool {
         let axes = self.groups[group].axes.len();
         axes == 0 || axes < scene.landscape.axes.len()
     }
 
     /// Pairs in the order of summation: first those whose operators may be kept, how many they are, then the others.
-    pub(super) fn order(&self, scene: &Scene) -> (Vec<usize>, usize) {
+    pub(in crate::engine) fn order(&self, scene: &Scene) -> (Vec<usize>, usize) {
         let keepable = |pair: &usize| self.is_keepable(self.pairs[*pair].group, scene);
         let (mut first, others): (Vec<usize>, Vec<usize>) = (0..self.pairs.len()).partition(keepable);
         let count = first.len();
@@ -305,7 +310,7 @@ impl<T: Real> Geometry<T> {
     }
 
     /// Directions of pairs whose operators may be kept, in order.
-    pub(super) fn keepable(&self, scene: &Scene) -> impl Iterator<Item = (usize, &Direction)> {
+    pub(in crate::engine) fn keepable(&self, scene: &Scene) -> impl Iterator<Item = (usize, &Direction)> {
         let pairs = self.pairs.iter().filter(|p| self.is_keepable(p.group, scene));
         pairs.flat_map(|p| p.directions.iter().map(|d| (p.group, d)))
     }
@@ -333,7 +338,7 @@ impl<T: Real> Geometry<T> {
     }
 
     /// The blocks of a layer, see [`Direction::blocks`].
-    pub(super) fn blocks(&self, t: usize) -> Range<usize> {
+    pub(in crate::engine) fn blocks(&self, t: usize) -> Range<usize> {
         let paths = |t: usize| self.path_rows[t - 1].widths.iter().sum::<usize>();
         let start = if t == 0 { 0 } else { self.messages.degrees.len() + (1..t).map(paths).sum::<usize>() };
         let count = if t == 0 { self.messages.degrees.len() } else { paths(t) };
@@ -394,7 +399,7 @@ impl<T: Real> Geometry<T> {
     }
 
     /// Coupling of the bonds from an atom into a site.
-    pub(super) fn coupling(&self, receiver: usize, sender: usize) -> &BondCoupling {
+    pub(in crate::engine) fn coupling(&self, receiver: usize, sender: usize) -> &BondCoupling {
         &self.distinct_couplings[self.couplings[receiver][sender]]
     }
 }

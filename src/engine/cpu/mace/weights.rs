@@ -59,7 +59,7 @@ pub(crate) struct LaterLayer<T> {
 pub(crate) struct Update<T> {
     pub(crate) outputs: Vec<usize>,
     /// One an output degree; the coefficients depend on the site.
-    pub(super) contractions: Vec<SymmetricContraction>,
+    pub(in crate::engine) contractions: Vec<SymmetricContraction>,
     /// One an output degree, or none.
     pub(crate) product: Vec<Matrix<T>>,
     /// A constant for each element, added to degree 0: the self-connection of layer 0.
