@@ -1,5 +1,5 @@
 #!/bin/bash -l
-# s2dpes on Alvis: one rank an A100. This version computes on the 16 cores that come with each GPU.
+# s2dpes on Alvis: one rank an A100.
 #SBATCH --job-name=s2dpes
 #SBATCH --account=NAISS2026-1-23  # your project, as `projinfo` prints it
 #SBATCH --partition=alvis

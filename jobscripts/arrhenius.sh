@@ -1,5 +1,5 @@
 #!/bin/bash -l
-# s2dpes on Arrhenius, GPU nodes: one rank a GH200. This version computes on the 72 cores that come with each GPU.
+# s2dpes on Arrhenius, GPU nodes: one rank a GH200.
 # The GPU nodes are aarch64 and the login nodes x86-64: build s2dpes on a GPU node.
 #SBATCH --job-name=s2dpes
 #SBATCH --account=naiss2026-1-234-gpu  # your project, as `projinfo` prints it, with the suffix -gpu

@@ -1,5 +1,5 @@
 #!/bin/bash -l
-# s2dpes on Dardel, Grace Hopper nodes: one rank a GPU. This version computes on the 72 cores that come with each GPU.
+# s2dpes on Dardel, Grace Hopper nodes: one rank a GPU.
 # The nodes are aarch64: build s2dpes on one of them.
 #SBATCH --job-name=s2dpes
 #SBATCH --account=naiss2026-1-234  # your project, as `projinfo` prints it

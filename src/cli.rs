@@ -1,5 +1,6 @@
 //! Arguments -> one subcommand -> one exit code.
 
+mod doctor;
 mod eval;
 mod inspect;
 mod model;
@@ -39,6 +40,7 @@ enum Command {
     Status(status::Arguments),
     Plot(plot::Arguments),
     Model(model::Arguments),
+    Doctor(doctor::Arguments),
     /// Print a completion script for a shell.
     ///
     /// Example: s2dpes completions bash > ~/.local/share/bash-completion/completions/s2dpes
@@ -112,6 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(arguments) => status::run(arguments),
         Command::Plot(arguments) => plot::run(arguments),
         Command::Model(arguments) => model::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Arguments::command(), "s2dpes", &mut script);

@@ -61,6 +61,12 @@ pub enum StoreError {
     },
 }
 
+/// Version of the HDF5 library: `1.14.5`.
+pub fn hdf5_version() -> String {
+    let (major, minor, release) = hdf5::library_version();
+    format!("{major}.{minor}.{release}")
+}
+
 impl StoreError {
     fn new(path: &std::path::Path, reason: impl std::fmt::Display) -> StoreError {
         StoreError::File { path: path.display().to_string(), reason: reason.to_string() }

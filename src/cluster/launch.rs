@@ -1,5 +1,7 @@
 //! Whether this process is one of several ranks, as the environment tells before MPI starts.
 
+use std::fmt;
+
 /// What a launcher says of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch {
@@ -21,6 +23,18 @@ enum Launcher {
     Srun,
     /// The script of a Slurm job, outside of any step.
     BatchScript,
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Launch { rank, size, launcher } = self;
+        match launcher {
+            Launcher::None => f.write_str("none, started by hand"),
+            Launcher::Mpirun => write!(f, "mpirun, rank {rank} of {size}"),
+            Launcher::Srun => write!(f, "srun, rank {rank} of {size}"),
+            Launcher::BatchScript => write!(f, "none, in the script of a Slurm job of {size} tasks"),
+        }
+    }
 }
 
 /// Variables with the number of ranks and the own rank; the first that is set decides.

@@ -65,6 +65,12 @@ impl Mpi {
         })
     }
 
+    /// What the MPI library calls itself. MPI need not have been started.
+    pub fn library() -> String {
+        let text = mpi::environment::library_version().unwrap_or_default();
+        text.lines().next().unwrap_or_default().trim_matches(['\0', ' ', '\t']).to_string()
+    }
+
     /// Ends all ranks at once, whatever they do.
     pub fn abort(&self) -> ! {
         std::thread::sleep(LAST_WORDS);

@@ -4,6 +4,7 @@
 //! program starts on machines that have neither.
 //!
 //! ```text
+//! library      where the compiler is
 //! source       the kernels, in CUDA C++
 //! compile      kernels + architecture -> machine code, by NVRTC
 //! cache        machine code -> files, so that the compiler runs once
@@ -17,6 +18,7 @@ pub mod cache;
 pub mod compile;
 pub mod device;
 pub mod layout;
+mod library;
 pub mod mace;
 pub mod queue;
 pub mod source;
@@ -86,6 +88,21 @@ pub enum DeviceError {
         /// How many there are.
         count: usize,
     },
+    /// The driver does not take code of a newer compiler.
+    #[error(
+        "{what} failed: {why}. The code is by NVRTC {compiler}, and the driver for CUDA {driver}: use NVRTC of CUDA \
+         {driver} or older"
+    )]
+    NewCode {
+        /// What was tried.
+        what: String,
+        /// What the driver says.
+        why: String,
+        /// Version of the compiler.
+        compiler: Version,
+        /// Version of the driver.
+        driver: Version,
+    },
     /// A call of the driver failed.
     #[error("{what} failed: {why}")]
     Driver {
@@ -97,8 +114,8 @@ pub enum DeviceError {
     /// Nothing to compile with, and nothing compiled before.
     #[error(
         "the GPU's kernels cannot be compiled for {0}: no NVRTC (libnvrtc.so) was found, and no earlier run left them \
-         in the cache. Load the machine's cuda module, or `pip install nvidia-cuda-nvrtc-cu12` and add its lib folder \
-         to LD_LIBRARY_PATH, or run `s2dpes doctor --compile {0}` on a machine that has NVRTC and the same home"
+         in the cache. Load the machine's cuda module, or `pip install nvidia-cuda-nvrtc-cu12` into the active Python \
+         environment, or run `s2dpes doctor --compile {0}` on a machine that has NVRTC and the same home"
     )]
     NoCompiler(String),
     /// The compiler's functions are too few.

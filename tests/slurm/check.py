@@ -223,6 +223,12 @@ def devices(scenario, gpus):
     return found
 
 
+def check_idle(scenario):
+    """That the log says once why GPUs are not used: they are none."""
+    reasons = re.findall(r"WARN \] computing on CPUs, and GPUs stay idle: (.+)", scenario.log())
+    scenario.check("the log says once why GPUs stay idle", len(reasons) == 1, reasons)
+
+
 ALL_DEVICES = [("n1", "0"), ("n1", "1"), ("n2", "0"), ("n2", "1")]
 
 
@@ -234,6 +240,7 @@ def gpus_of_a_node(scenario):
     scenario.check("the log has one line a node", seats(scenario) == expected, seats(scenario))
     found = devices(scenario, [0, 1, 0, 1])
     scenario.check("each rank has its own GPU", found == ALL_DEVICES, found)
+    check_idle(scenario)
 
 
 def gpus_of_a_task(scenario):
@@ -245,6 +252,7 @@ def gpus_of_a_task(scenario):
     found = devices(scenario, [0, 0, 0, 0])
     scenario.check("each rank has its own GPU", sorted(found) == ALL_DEVICES, found)
     scenario.check("nobody is said to share one", "share" not in scenario.log(), scenario.log())
+    check_idle(scenario)
 
 
 def check_requeue(scenario, job):

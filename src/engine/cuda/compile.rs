@@ -1,13 +1,12 @@
 //! Kernels + architecture -> machine code, by NVRTC.
 
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::sync::OnceLock;
 
 use cudarc::nvrtc::result::{self, NvrtcError};
 use cudarc::nvrtc::sys;
 
 use super::cache::{Cache, Key};
-use super::{DeviceError, Version, source};
+use super::{DeviceError, Version, library, source};
 
 /// Options for every architecture. Products and sums are rounded one by one, as on CPUs.
 const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
@@ -38,7 +37,7 @@ pub struct Compiler {
 
 /// The compiler, if this machine has one.
 pub fn compiler() -> Result<Option<Compiler>, DeviceError> {
-    if !is_present() {
+    if !library::is_present() {
         return Ok(None);
     }
     let (mut major, mut minor) = (0, 0);
@@ -59,13 +58,6 @@ pub fn compiler() -> Result<Option<Compiler>, DeviceError> {
     let mut architectures: Vec<u32> = found.into_iter().filter_map(|a| u32::try_from(a).ok()).collect();
     architectures.sort_unstable();
     Ok(Some(Compiler { version, architectures }))
-}
-
-/// Whether there is a library of the compiler. It is large: it is looked for once.
-fn is_present() -> bool {
-    static PRESENT: OnceLock<bool> = OnceLock::new();
-    // SAFETY: loads and unloads libraries of NVIDIA, whose initialisers do nothing that others notice.
-    *PRESENT.get_or_init(|| unsafe { sys::is_culib_present() })
 }
 
 impl Compiler {
@@ -139,19 +131,19 @@ pub(super) fn check(architecture: u32) -> Result<(), DeviceError> {
     }
 }
 
-/// What the driver loads for an architecture: from the cache, or compiled now. Also what it is, for messages.
-pub(super) fn image(architecture: u32, double: bool) -> Result<(Vec<u8>, String), DeviceError> {
+/// What the driver loads for an architecture, from the cache or compiled now, and the version of its compiler.
+pub(super) fn image(architecture: u32, double: bool) -> Result<(Version, Vec<u8>), DeviceError> {
     let (cache, key) = (Cache::of_environment(), key(architecture, double));
     let compiler = compiler()?;
     let wanted = compiler.as_ref().map(|c| c.version);
-    if let Some((version, image)) = cache.load(&key, wanted) {
-        return Ok((image, format!("code that NVRTC {version} made")));
+    if let Some(kept) = cache.load(&key, wanted) {
+        return Ok(kept);
     }
     let compiler = compiler.ok_or_else(|| DeviceError::NoCompiler(format!("sm_{architecture}")))?;
     log::debug!("compiling kernels for sm_{architecture} with NVRTC {}", compiler.version);
     let compiled = compiler.compile(architecture, double)?;
     cache.store(&key, compiled.version, &compiled.image);
-    Ok((compiled.image, format!("code that NVRTC {} made", compiled.version)))
+    Ok((compiled.version, compiled.image))
 }
 
 fn succeed(what: &'static str, result: Result<(), NvrtcError>) -> Result<(), DeviceError> {

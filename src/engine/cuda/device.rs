@@ -165,9 +165,15 @@ impl Device {
         if let Some(module) = kept {
             return Ok(module.clone());
         }
-        let (image, origin) = compile::image(self.info.architecture, double)?;
-        let what = format!("loading {origin} onto GPU {} ({})", self.ordinal, self.info.name);
-        let module = self.context.load_module(Ptx::from_binary(image)).map_err(driver_error(&what))?;
+        let (compiler, image) = compile::image(self.info.architecture, double)?;
+        let what = format!("loading kernels onto GPU {} ({})", self.ordinal, self.info.name);
+        let module = self.context.load_module(Ptx::from_binary(image)).map_err(driver_error(&what));
+        let module = module.map_err(|error| match (error, driver()) {
+            (DeviceError::Driver { what, why }, Ok(driver)) if compiler > driver => {
+                DeviceError::NewCode { what, why, compiler, driver }
+            }
+            (error, _) => error,
+        })?;
         *kept = Some(module.clone());
         Ok(module)
     }
