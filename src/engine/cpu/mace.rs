@@ -21,7 +21,7 @@ pub(in crate::engine) mod contraction;
 mod cost;
 mod forward;
 pub(in crate::engine) mod geometry;
-mod operator;
+pub(in crate::engine) mod operator;
 pub(in crate::engine) mod weights;
 
 use std::collections::HashMap;

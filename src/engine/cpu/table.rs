@@ -26,8 +26,8 @@ const MARGIN: usize = 42;
 /// Where on a table a distance lies: the first of six rows and their weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<T> {
-    row: usize,
-    weights: [T; 6],
+    pub(crate) row: usize,
+    pub(crate) weights: [T; 6],
 }
 
 impl<T: Real> Table<T> {

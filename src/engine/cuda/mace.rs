@@ -27,6 +27,8 @@ pub mod plan;
 pub mod shape;
 pub mod slot;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -62,6 +64,8 @@ pub struct MaceEngine<T> {
     arrays: ModelArrays<T>,
     model: ModelTables<T>,
     prepared: Option<Prepared<T>>,
+    /// Overrules which operators are kept.
+    keep: Option<bool>,
 }
 
 /// A scene on the device.
@@ -100,7 +104,12 @@ impl<T: CudaReal> MaceEngine<T> {
         let tables = ModelTables::new(&queue, &arrays, weights.lmax, scales).map_err(failed)?;
         queue.stream().synchronize().map_err(failed)?;
         arrays.forget_values();
-        Ok(MaceEngine { device, kernels, weights, arrays, model: tables, prepared: None })
+        Ok(MaceEngine { device, kernels, weights, arrays, model: tables, prepared: None, keep: None })
+    }
+
+    /// Keeps operators wherever several points share them, or never, instead of where there is room.
+    pub fn keeping(self, keep: bool) -> Self {
+        MaceEngine { keep: Some(keep), prepared: None, ..self }
     }
 
     /// Brings a scene to the device, unless it is the last one.
@@ -108,7 +117,7 @@ impl<T: CudaReal> MaceEngine<T> {
         if let Some(known) = self.prepared.take().filter(|p| Arc::ptr_eq(&p.scene, scene)) {
             return Ok(known);
         }
-        let plan = Plan::new(scene, &self.weights, &self.arrays)?;
+        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let failed = |e| self.device.failed("preparing a landscape", e);
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = SceneTables::new(&queues[0], &plan).map_err(failed)?;
@@ -182,7 +191,7 @@ impl<T: CudaReal> Engine for MaceEngine<T> {
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
-        let plan = Plan::new(scene, &self.weights, &self.arrays)?;
+        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let kept = plan.groups.iter().any(|g| g.kept);
         let mut cost = crate::engine::cpu::mace::cost_of(scene, &self.weights, points, kept)?;
         let capacity = self.capacity(&plan.shape, scene.landscape.grid.len())?;

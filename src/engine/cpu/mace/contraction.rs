@@ -17,10 +17,10 @@ use crate::equivariant::{components, degree};
 use crate::potential::mace::Contraction;
 
 /// Points that are contracted together, so that a coefficient is loaded once for all of them.
-pub(super) const GROUP: usize = 4;
+pub(in crate::engine) const GROUP: usize = 4;
 
 /// A vector for each point of a group.
-pub(super) type Quad<T, S> = [<T as Real>::Vector<S>; GROUP];
+pub(in crate::engine) type Quad<T, S> = [<T as Real>::Vector<S>; GROUP];
 
 /// A site's contraction to one degree.
 pub(in crate::engine) struct SiteContraction<T> {
@@ -159,7 +159,13 @@ impl<T: Real> SiteContraction<T> {
 
     /// Component `m` of the result for a group of points, in the k-th vector of channels.
     #[inline(always)]
-    pub(super) fn evaluate<S: Simd>(&self, simd: S, m: usize, k: usize, inputs: &[Quad<T, S>]) -> Quad<T, S> {
+    pub(in crate::engine) fn evaluate<S: Simd>(
+        &self,
+        simd: S,
+        m: usize,
+        k: usize,
+        inputs: &[Quad<T, S>],
+    ) -> Quad<T, S> {
         let per_lane = vectors_per_lane::<T, S>();
         let first = (k / per_lane * self.count + self.starts[m]) * per_lane + k % per_lane;
         let mut coefficients = T::vectors::<S>(&self.coefficients)[first..].iter().step_by(per_lane);

@@ -13,9 +13,9 @@ use crate::landscape::Point;
 
 /// The operators of a group's pairs at one set of axis values.
 #[derive(Clone, Debug)]
-pub(super) struct Bundle<T> {
-    pub(super) values: Vec<T>,
-    pub(super) scalars: Vec<f64>,
+pub(in crate::engine) struct Bundle<T> {
+    pub(in crate::engine) values: Vec<T>,
+    pub(in crate::engine) scalars: Vec<f64>,
 }
 
 /// What the operators of a pair are made of, at one set of axis values.
@@ -69,7 +69,7 @@ impl<T: Real> Sink<T> for Store<'_, T> {
 }
 
 /// Builds operators of a scene.
-pub(super) struct Operators<'a, T> {
+pub(in crate::engine) struct Operators<'a, T> {
     scene: &'a Scene,
     geometry: &'a Geometry<T>,
     weights: &'a Weights<T>,
@@ -160,7 +160,11 @@ impl<T: Real> WithSimd for Build<'_, '_, T> {
 
 impl<'a, T: Real> Operators<'a, T> {
     /// For any points of the scene.
-    pub(super) fn new(scene: &'a Scene, geometry: &'a Geometry<T>, weights: &'a Weights<T>) -> Self {
+    pub(in crate::engine) fn new(
+        scene: &'a Scene,
+        geometry: &'a Geometry<T>,
+        weights: &'a Weights<T>,
+    ) -> Self {
         let active = scene.pairs.iter().map(|p| (0..p.shells.len()).collect()).collect();
         let harmonics = Harmonics::new(weights.lmax);
         Operators { scene, geometry, weights, harmonics, active, arch: pulp::Arch::new() }
@@ -195,7 +199,7 @@ impl<'a, T: Real> Operators<'a, T> {
     }
 
     /// The operators of a group at the axis values `s`.
-    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
+    pub(in crate::engine) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
         let group = &self.geometry.groups[group];
         let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
         self.arch.dispatch(Build { operators: self, group, s, bundle: &mut bundle });

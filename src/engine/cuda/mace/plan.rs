@@ -89,15 +89,19 @@ pub struct Plan<T> {
 }
 
 impl<T: Real> Plan<T> {
-    /// Plans a scene for a model.
+    /// Plans a scene for a model. `keep` overrules which operators are kept: all that may be, or none.
     pub(crate) fn new(
         scene: &Scene,
         weights: &Weights<T>,
         model: &ModelArrays<T>,
+        keep: Option<bool>,
     ) -> Result<Plan<T>, EngineError> {
         let geometry = Geometry::new(scene, weights)?;
+        let kept = |g: usize| {
+            geometry.is_keepable(g, scene) && keep.unwrap_or_else(|| fits_when_kept(scene, &geometry, g))
+        };
         let groups: Vec<GroupPlan> = (0..geometry.groups.len())
-            .map(|g| GroupPlan::new(scene, (&geometry, weights, model), g, is_kept(scene, &geometry, g)))
+            .map(|g| GroupPlan::new(scene, (&geometry, weights, model), g, kept(g)))
             .collect();
         let layers = (0..weights.layers.len())
             .map(|t| LayerPlan {
@@ -166,11 +170,11 @@ fn shape<T: Real>(
     }
 }
 
-/// Whether operators of a group are computed once a node and kept: those that serve several points, or the only one.
-fn is_kept<T: Real>(scene: &Scene, geometry: &Geometry<T>, group: usize) -> bool {
+/// Whether operators of a group may be kept without taking too much memory.
+fn fits_when_kept<T: Real>(scene: &Scene, geometry: &Geometry<T>, group: usize) -> bool {
     let (shape, of) = (scene.landscape.grid.shape(), &geometry.groups[group]);
     let nodes = of.axes.iter().map(|a| shape[*a]).product::<usize>().min(BATCH);
-    geometry.is_keepable(group, scene) && of.values * size_of::<T>() <= KEPT_BYTES / nodes.max(1)
+    of.values * size_of::<T>() <= KEPT_BYTES / nodes.max(1)
 }
 
 fn incoming<T: Real>(geometry: &Geometry<T>) -> (Vec<Incoming>, Vec<i32>) {

@@ -91,7 +91,7 @@ fn fill(out: &mut [f64], rows: &[Vec<f64>]) {
 }
 
 /// The node of each point, and the first point of each node, in order of appearance.
-fn nodes(scene: &Scene, group: &GroupShape, points: &[Point]) -> (Vec<i32>, Vec<usize>) {
+pub(super) fn nodes(scene: &Scene, group: &GroupShape, points: &[Point]) -> (Vec<i32>, Vec<usize>) {
     if group.is_frozen() {
         return (Vec::new(), vec![0]);
     }
