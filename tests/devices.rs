@@ -262,6 +262,7 @@ mod imitated {
     fn with_gpu(libraries: &Path, folder: &Path, arguments: &[&str]) -> (String, String) {
         let command = ready(Command::new(env!("CARGO_BIN_EXE_s2dpes")), folder);
         let output = with(command, libraries, 1).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         (text(&output.stdout), text(&output.stderr))
     }
 
@@ -302,7 +303,9 @@ mod imitated {
     fn all_ranks_compute_on_gpus_or_none_does() {
         let (shim, folder) = (shim(), setting());
         let mut command = with(ready(common::mpirun(3), folder.path()), &shim, 2);
-        let said = text(&command.args(["run", "campaign.toml"]).output().unwrap().stderr);
+        let output = command.args(["run", "campaign.toml"]).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("computing on GPUs: 2 x CPU shim"), "{said}");
         assert!(said.contains("ranks 0 2 share GPU 0 (CPU shim)"), "{said}");
         assert_eq!(engine_of_last_run(folder.path()), "cuda, 2 x CPU shim on 1 node");
