@@ -196,6 +196,7 @@ impl<T: Copy> SiteContraction<T> {
     /// What gives each component of the result, as numbers: for each first index `a, whether c1, number of b`, then for
     /// each second index `b, whether c2, number of d, d...`. With the number of first indices and the place of the first
     /// coefficient.
+    #[cfg(feature = "cuda")]
     pub(in crate::engine) fn programs(&self) -> impl Iterator<Item = (Vec<i32>, usize, usize)> {
         self.polynomials.iter().zip(&self.starts).map(|(polynomial, start)| {
             let mut program = Vec::new();
@@ -211,6 +212,7 @@ impl<T: Copy> SiteContraction<T> {
     }
 
     /// Coefficients in the order of evaluation, `[coefficient][channel]`.
+    #[cfg(feature = "cuda")]
     pub(in crate::engine) fn coefficients(&self) -> Vec<T> {
         let lanes: Vec<&[T]> = self.coefficients.chunks_exact((self.count * LANES).max(1)).collect();
         let row = |k: usize| lanes.iter().flat_map(move |lane| lane[k * LANES..][..LANES].iter().copied());

@@ -241,6 +241,7 @@ impl BondCoupling {
     }
 
     /// `[lm][row]`, and the length of a row of it.
+    #[cfg(feature = "cuda")]
     pub(in crate::engine) fn matrix(&self) -> (&[f64], usize) {
         (&self.matrix, self.padded)
     }
