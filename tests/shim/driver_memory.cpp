@@ -87,7 +87,8 @@ CUresult set_bytes(Stream& stream, CUdeviceptr target, unsigned char value, std:
 
 SHIM_EXPORT CUresult cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
     return in_current_context([&](Context& context) {
-        *total = driver().settings.memory;
+        const Settings& settings = driver().settings;
+        *total = settings.memory + settings.claim;
         *free = *total - context.memory.used();
         return CUDA_SUCCESS;
     });

@@ -41,6 +41,7 @@ Settings read_settings() {
         .os_threads = std::max(1u, static_cast<unsigned>(number("S2DPES_SHIM_THREADS", 1))),
         .devices = visible_devices(static_cast<int>(number("S2DPES_SHIM_DEVICES", 1))),
         .memory = number("S2DPES_SHIM_MEMORY", 2ull << 30),
+        .claim = number("S2DPES_SHIM_CLAIM", 0),
         .capability = static_cast<int>(number("S2DPES_SHIM_CAPABILITY", 90)),
         .abort_on_fault = !on_fault || std::string(on_fault) != "error",
     };

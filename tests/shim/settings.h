@@ -11,6 +11,7 @@ struct Settings {
     unsigned os_threads;         // that share the blocks of a launch
     std::vector<int> devices;    // physical numbers of those that are visible
     std::size_t memory;          // bytes of one device
+    std::size_t claim;           // bytes that it claims to have free beyond those, as when a neighbour takes them
     int capability;              // 90 is 9.0
     bool abort_on_fault;         // or the context fails, as with a real driver
 };

@@ -127,6 +127,8 @@ impl<T: CudaReal> MaceEngine<T> {
         let mut capacity = self.capacity(&shape, most)?;
         loop {
             let count = if capacity < most { SLOTS } else { 1 };
+            let bytes = count * shape.bytes::<T>(capacity);
+            log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
             match Slots::new(&queues[..count], &shape, capacity) {
                 Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
                 Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {

@@ -1,0 +1,326 @@
+//! The CUDA engine against the CPU engine and mace-torch, on whole landscapes. Without a GPU the kernels run through
+//! `tests/shim`; with `REQUIRE_GPU` set they run on one.
+
+#![cfg(feature = "cuda")]
+
+mod common;
+#[path = "shim/load.rs"]
+mod shim;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+
+use common::{data, first_head, json, potential, structure, with_elements, write_model};
+use s2dpes::crystal::read_structure;
+use s2dpes::engine::cuda::CudaReal;
+use s2dpes::engine::cuda::device::Device;
+use s2dpes::engine::cuda::mace::MaceEngine;
+use s2dpes::engine::{Engine, Place, PointResult, Scene, Status};
+use s2dpes::landscape::{Axis, Dof, Landscape, Point, Thresholds};
+use s2dpes::potential::{Family, Potential};
+use s2dpes::store::Results;
+use s2dpes::symmetry::Crystal;
+use s2dpes::work::Precision;
+
+fn device() -> Arc<Device> {
+    static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
+    let open = || {
+        if !shim::on_gpu() {
+            shim::load();
+        }
+        Device::open(0).unwrap()
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
+/// A landscape of a crystal of the campaign set along its first and last free coordinates, with the model's elements.
+fn landscape(file: &str, potential: &Potential, nodes: [usize; 2]) -> Arc<Landscape> {
+    let structure = read_structure(&data(&format!("campaign/structures/{file}.extxyz"))).unwrap();
+    let crystal = Arc::new(Crystal::new(&with_elements(&structure, potential), 0.01).unwrap());
+    let free = Dof::all(&crystal);
+    let axis = |(dof, points): (&Dof, usize)| Axis { dof: *dof, range: [0.0, 1.0], points };
+    let axes = [(&free[0], nodes[0]), (free.last().unwrap(), nodes[1])].map(axis).to_vec();
+    Arc::new(Landscape::new(crystal, axes, Thresholds::default()).unwrap())
+}
+
+fn engine<T: CudaReal>(potential: &Potential, scene: &Scene) -> MaceEngine<T> {
+    let Family::Mace(mace) = &potential.family;
+    MaceEngine::new(mace, &scene.landscape.elements(), 0, device()).unwrap()
+}
+
+fn bits(results: &[PointResult]) -> Vec<[u64; 3]> {
+    let of = |r: &PointResult| [r.energy, r.distance_cost, r.minimum_distance].map(f64::to_bits);
+    results.iter().map(of).collect()
+}
+
+/// Statuses and distances are equal; the largest difference of energies, as a share of those above 1 eV per atom.
+fn difference(found: &[PointResult], expected: &[PointResult]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let mut worst = 0.0_f64;
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.status, expected.status);
+        assert_eq!(found.distance_cost.to_bits(), expected.distance_cost.to_bits());
+        assert_eq!(found.minimum_distance.to_bits(), expected.minimum_distance.to_bits());
+        if found.status == Status::Done {
+            worst = worst.max((found.energy - expected.energy).abs() / expected.energy.abs().max(1.0));
+        }
+    }
+    worst
+}
+
+/// A campaign crystal for each kind of symmetry, and a flavour for each kind of block.
+const CASES: [(&str, &str); 8] = [
+    ("aflow-268-A3B2_oP20_62_3c_2c", "mp0-L1"),
+    ("spglib-tetragonal-POSCAR-099", "0b2-L2"),
+    ("spglib-triclinic-POSCAR-001", "0b-L1"),
+    ("spglib-trigonal-POSCAR-161-2", "mp0-L2"),
+    ("spglib-monoclinic-POSCAR-006", "layers-3"),
+    ("spglib-orthorhombic-POSCAR-025", "layers-1-density"),
+    ("aflow-199-AB_oP2_25_b_a", "channels-12"),
+    ("aflow-101-AB_cP8_198_a_a", "random-0.3.16-density"),
+];
+
+#[test]
+fn landscapes_equal_those_of_the_cpu_engine() {
+    for (file, model) in CASES {
+        let potential = potential(model);
+        let landscape = landscape(file, &potential, [3, 5]);
+        let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
+        let points: Vec<Point> = landscape.grid.points().collect();
+        let elements = landscape.elements();
+        for (precision, bound) in [(Precision::Single, 2e-6), (Precision::Double, 1e-11)] {
+            let model = first_head(&potential, precision);
+            let mut cpu = model.engine(&elements, &Place::Cpu).unwrap();
+            let mut gpu = model.engine(&elements, &Place::Gpu(device())).unwrap();
+            let expected = cpu.evaluate(&scene, &points).unwrap();
+            let error = difference(&gpu.evaluate(&scene, &points).unwrap(), &expected);
+            assert!(error < bound, "{file}, {}, {}: {error:e}", potential.source, precision.name());
+        }
+    }
+}
+
+/// In float32 the error against float64 is no larger than that of the CPU engine in float32, give or take.
+#[test]
+fn float32_is_as_close_to_float64_as_on_cpus() {
+    let (mut own, mut theirs) = (0.0_f64, 0.0_f64);
+    for (file, model) in CASES {
+        let potential = potential(model);
+        let landscape = landscape(file, &potential, [2, 3]);
+        let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
+        let points: Vec<Point> = landscape.grid.points().collect();
+        let exact = common::evaluate(&landscape, &first_head(&potential, Precision::Double), &points);
+        let single = common::evaluate(&landscape, &first_head(&potential, Precision::Single), &points);
+        theirs = theirs.max(difference(&single, &exact));
+        own = own
+            .max(difference(&engine::<f32>(&potential, &scene).evaluate(&scene, &points).unwrap(), &exact));
+    }
+    assert!(own < 2.0 * theirs + 1e-7, "{own:e} {theirs:e}");
+}
+
+#[test]
+fn the_same_bits_come_out_again_and_for_any_batch() {
+    for (file, model) in &CASES[..3] {
+        let potential = potential(model);
+        let landscape = landscape(file, &potential, [4, 5]);
+        let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
+        let points: Vec<Point> = landscape.grid.points().collect();
+        let mut engine = engine::<f32>(&potential, &scene);
+        let expected = bits(&engine.evaluate(&scene, &points).unwrap());
+        for (seed, call) in [(3, 20), (4, 7), (5, 1), (6, 13)] {
+            if !shim::on_gpu() {
+                shim::seed(seed);
+            }
+            let calls = points.chunks(call).map(|points| engine.evaluate(&scene, points).unwrap());
+            assert_eq!(bits(&calls.collect::<Vec<_>>().concat()), expected, "{file}, calls of {call}");
+        }
+        let reversed: Vec<Point> = points.iter().rev().copied().collect();
+        let mut found = bits(&engine.evaluate(&scene, &reversed).unwrap());
+        found.reverse();
+        assert_eq!(found, expected, "{file}, in reverse");
+    }
+}
+
+#[test]
+fn operators_that_are_kept_and_those_that_are_not_give_the_same_energies() {
+    for (file, model) in [CASES[0], CASES[2], CASES[4]] {
+        let potential = potential(model);
+        let landscape = landscape(file, &potential, [3, 3]);
+        let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
+        let points: Vec<Point> = landscape.grid.points().collect();
+        let mut kept = engine::<f64>(&potential, &scene).keeping(true);
+        let mut direct = engine::<f64>(&potential, &scene).keeping(false);
+        let expected = kept.evaluate(&scene, &points).unwrap();
+        let error = difference(&direct.evaluate(&scene, &points).unwrap(), &expected);
+        assert!(error < 1e-12, "{file}, {model}: {error:e}");
+    }
+}
+
+/// Every flavour of tests/data/models, against mace-torch: its first crystal with atoms that see one another.
+#[test]
+fn float64_energies_are_those_of_mace_torch_for_every_flavour() {
+    let golden = json("golden/energies.json");
+    let mut seen: Vec<&str> = Vec::new();
+    for record in golden.as_array().unwrap() {
+        let text = |key: &str| record[key].as_str().unwrap();
+        let number = |key: &str| record[key].as_f64().unwrap();
+        let is_small = (2.0..12.0).contains(&number("n_atoms")) && number("interaction_eV").abs() > 0.1;
+        if !is_small || seen.contains(&text("model")) {
+            continue;
+        }
+        seen.push(text("model"));
+        let potential = potential(text("model"));
+        let model = common::model(&potential, text("head"), Precision::Double);
+        let crystal = Crystal::in_place(&structure(&format!("golden/{}.extxyz", text("structure"))), 1e-6);
+        let landscape = Landscape::single_point(Arc::new(crystal.unwrap()), Thresholds::default());
+        let scene = Arc::new(Scene::new(Arc::new(landscape), &potential).unwrap());
+        let mut engine = model.engine(&scene.landscape.elements(), &Place::Gpu(device())).unwrap();
+        let found = engine.evaluate(&scene, &[Point(0)]).unwrap()[0].energy * number("n_atoms");
+        let error = (found - number("energy_eV")).abs() / number("interaction_eV").abs();
+        assert!(error < 1e-9, "{}, {}: {found} {error:e}", text("model"), text("structure"));
+    }
+    assert!(seen.len() > 30, "{}", seen.len());
+}
+
+#[test]
+fn coinciding_atoms_have_no_energy() {
+    // Two orbits on the same threefold axes meet where their coordinates are equal.
+    let potential = potential("mp0-L1");
+    let landscape = landscape("aflow-101-AB_cP8_198_a_a", &potential, [4, 4]);
+    let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
+    let points: Vec<Point> = landscape.grid.points().collect();
+    let results = engine::<f32>(&potential, &scene).evaluate(&scene, &points).unwrap();
+    let coinciding = results.iter().filter(|r| r.status == Status::Coinciding);
+    assert!(coinciding.clone().count() > 0 && coinciding.clone().all(|r| r.energy.is_nan()));
+    assert!(results.iter().any(|r| r.status == Status::Done));
+}
+
+/// The program with the shim's libraries, in a folder.
+fn program(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s2dpes"));
+    with_shim(&mut command, folder).args(arguments).envs(variables.iter().copied()).output().unwrap()
+}
+
+fn with_shim<'c>(command: &'c mut Command, folder: &Path) -> &'c mut Command {
+    if !shim::on_gpu() {
+        command.env("LD_LIBRARY_PATH", shim::build("shim", &[]));
+    }
+    command.current_dir(folder).env("S2DPES_CACHE_DIR", folder.join("cache"))
+}
+
+/// A folder with a campaign.
+fn setting() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), "mp0-L1");
+    let structure = "perovskite-CaTiO3-Pnma.extxyz";
+    std::fs::copy(data(&format!("golden/{structure}")), folder.path().join(structure)).unwrap();
+    std::fs::write(folder.path().join("campaign.toml"), common::CAMPAIGN).unwrap();
+    folder
+}
+
+/// Energies of all surfaces of a file, and whether all distances there are physical.
+fn energies(file: &Path) -> Vec<(f64, bool)> {
+    let results = Results::open(file).unwrap();
+    let landscapes = results.landscapes().unwrap().into_iter();
+    let landscapes = landscapes.map(|(structure, name)| results.landscape(&structure, &name).unwrap());
+    let of = |l: s2dpes::store::LandscapeResult| {
+        let allowed: Vec<bool> = l.distance_cost.iter().map(|cost| *cost == 0.0).collect();
+        let energies = l.models.into_iter().flat_map(|m| m.energy);
+        energies.zip(allowed.into_iter().cycle()).collect::<Vec<_>>()
+    };
+    landscapes.flat_map(of).collect()
+}
+
+fn bits_of(file: &Path) -> Vec<u64> {
+    energies(file).iter().map(|(energy, _)| energy.to_bits()).collect()
+}
+
+fn succeeded(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    said
+}
+
+#[test]
+fn a_campaign_on_a_gpu_gives_what_it_gives_on_cpus() {
+    let folder = setting();
+    let run = |output: &str, engine: &str| {
+        program(folder.path(), &["run", "campaign.toml", "-o", output, "--engine", engine], &[])
+    };
+    assert!(succeeded(&run("gpu.h5", "auto")).contains("computing on GPUs"));
+    succeeded(&run("cpu.h5", "cpu"));
+    let (gpu, cpu) = (energies(&folder.path().join("gpu.h5")), energies(&folder.path().join("cpu.h5")));
+    assert!(gpu.len() > 10 && gpu.len() == cpu.len());
+    assert!(cpu.iter().any(|(_, allowed)| *allowed));
+    // Where atoms nearly coincide, random weights make large parts that cancel, and float32 loses digits.
+    for ((found, _), (expected, allowed)) in gpu.iter().zip(&cpu) {
+        let bound = if *allowed { 2e-6 } else { 2e-5 } * expected.abs().max(1.0);
+        let close = (found - expected).abs() < bound;
+        assert!(close || (found.is_nan() && expected.is_nan()), "{found} {expected}");
+    }
+}
+
+#[test]
+fn little_memory_makes_small_batches_and_the_same_bits() {
+    if shim::on_gpu() {
+        return;
+    }
+    let folder = setting();
+    // The device claims to have more memory than it can give, as when a neighbour takes it in between.
+    let run = |output: &str, memory: &str| {
+        let arguments = ["run", "campaign.toml", "-o", output, "--engine", "cuda"];
+        let variables = [("S2DPES_SHIM_MEMORY", memory), ("S2DPES_SHIM_CLAIM", "4000000000")];
+        program(folder.path(), &arguments, &variables)
+    };
+    succeeded(&run("large.h5", "4000000000"));
+    let expected = bits_of(&folder.path().join("large.h5"));
+    let said = succeeded(&run("small.h5", "25000000"));
+    assert!(said.contains("out of memory; going on with batches of "), "{said}");
+    assert_eq!(bits_of(&folder.path().join("small.h5")), expected);
+    let none = run("none.h5", "100000");
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert_eq!(none.status.code(), Some(3), "{said}");
+    assert!(said.contains("out of memory") && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+#[cfg(feature = "mpi")]
+fn ranks_with_gpus_of_their_own_give_the_same_bits() {
+    if shim::on_gpu() {
+        return;
+    }
+    let folder = setting();
+    succeeded(&program(folder.path(), &["run", "campaign.toml", "-o", "one.h5", "--engine", "cuda"], &[]));
+    let mut command = Command::new("mpirun");
+    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "2", env!("CARGO_BIN_EXE_s2dpes")]);
+    let output = with_shim(&mut command, folder.path())
+        .args(["run", "campaign.toml", "-o", "two.h5", "--engine", "cuda"])
+        .env("S2DPES_SHIM_DEVICES", "2")
+        .output()
+        .unwrap();
+    let said = succeeded(&output);
+    assert!(said.contains("GPU 0 1"), "{said}");
+    assert_eq!(bits_of(&folder.path().join("two.h5")), bits_of(&folder.path().join("one.h5")));
+}
+
+/// All kernels once more under AddressSanitizer and UndefinedBehaviorSanitizer, which end the program with a report.
+#[test]
+fn sanitizers_find_nothing() {
+    if shim::on_gpu() {
+        return;
+    }
+    let folder = setting();
+    let libraries = shim::build("shim-sanitize", &["--sanitize"]);
+    let asan = Command::new("c++").arg("-print-file-name=libasan.so").output().unwrap().stdout;
+    let asan = String::from_utf8(asan).unwrap();
+    for precision in ["f32", "f64"] {
+        let variables = [
+            ("LD_LIBRARY_PATH", libraries.to_str().unwrap()),
+            ("LD_PRELOAD", asan.trim()),
+            ("ASAN_OPTIONS", "detect_leaks=0"),
+            ("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"),
+        ];
+        let arguments = ["run", "campaign.toml", "--restart", "--engine", "cuda", "--dtype", precision];
+        succeeded(&program(folder.path(), &arguments, &variables));
+    }
+}
