@@ -108,7 +108,7 @@ fn main() -> Result<(), Failure> {
 fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn Engine>, EngineError> {
     let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
     elements.dedup();
-    let Family::Mace(mace) = &model.potential.family;
+    let Family::Mace(mace) = &model.potential.family else { panic!("no MACE") };
     Ok(match (arguments.direct, model.precision) {
         (false, _) => model.engine(&elements, &Place::Cpu)?,
         (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),

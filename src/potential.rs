@@ -4,6 +4,7 @@ mod archive;
 pub mod mace;
 mod module;
 mod pickle;
+pub mod sevennet;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 use mace::Mace;
+use sevennet::Sevennet;
 
 /// A model file that cannot be used, with the file and the reason.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -51,6 +53,8 @@ pub struct Potential {
 pub enum Family {
     /// MACE, as saved by mace-torch.
     Mace(Box<Mace>),
+    /// SevenNet, as saved by sevenn.
+    Sevennet(Box<Sevennet>),
 }
 
 /// A small MACE for W and N for demonstrations; `tools/demo-model/README.md` says how good it is.
@@ -79,7 +83,10 @@ impl Potential {
     pub fn from_bytes(source: &str, bytes: Vec<u8>) -> Result<Potential, ModelError> {
         let sha256 = archive::sha256(&bytes);
         let opened = archive::Archive::open(source, bytes)?;
-        let family = Family::Mace(Box::new(mace::read(&opened)?));
+        let family = match sevennet::is_sevennet(&opened) {
+            true => Family::Sevennet(Box::new(sevennet::read(&opened)?)),
+            false => Family::Mace(Box::new(mace::read(&opened)?)),
+        };
         Ok(Potential { source: source.to_string(), sha256, family })
     }
 
@@ -92,6 +99,7 @@ impl Potential {
     pub fn cutoff(&self) -> f64 {
         match &self.family {
             Family::Mace(mace) => mace.radial.cutoff,
+            Family::Sevennet(sevennet) => sevennet.radial.range,
         }
     }
 
@@ -99,6 +107,7 @@ impl Potential {
     pub fn elements(&self) -> &[Element] {
         match &self.family {
             Family::Mace(mace) => &mace.elements,
+            Family::Sevennet(sevennet) => &sevennet.elements,
         }
     }
 
@@ -106,6 +115,7 @@ impl Potential {
     pub fn invariance(&self) -> Invariance {
         match &self.family {
             Family::Mace(_) => Invariance::Full,
+            Family::Sevennet(_) => Invariance::Proper,
         }
     }
 
@@ -113,6 +123,23 @@ impl Potential {
     pub fn architecture(&self) -> &'static str {
         match &self.family {
             Family::Mace(_) => "MACE",
+            Family::Sevennet(_) => "SevenNet",
+        }
+    }
+
+    /// Number of parameters in its file.
+    pub fn parameters(&self) -> usize {
+        match &self.family {
+            Family::Mace(mace) => mace.parameters,
+            Family::Sevennet(sevennet) => sevennet.parameters,
+        }
+    }
+
+    /// Whether its file holds double precision.
+    pub fn is_double(&self) -> bool {
+        match &self.family {
+            Family::Mace(mace) => mace.double,
+            Family::Sevennet(sevennet) => sevennet.double,
         }
     }
 
@@ -120,6 +147,7 @@ impl Potential {
     pub fn heads(&self) -> &[String] {
         match &self.family {
             Family::Mace(mace) => &mace.heads,
+            Family::Sevennet(sevennet) => &sevennet.heads,
         }
     }
 

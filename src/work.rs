@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 use crate::engine::cpu::mace::MaceEngine;
+use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
 use crate::engine::cuda::mace::MaceEngine as CudaEngine;
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
+use crate::potential::sevennet::Sevennet;
 use crate::potential::{Family, Invariance, Potential};
 use crate::symmetry::Crystal;
 
@@ -48,7 +50,10 @@ pub struct Model {
 impl Model {
     /// An engine for the elements of a scene.
     pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
-        let Family::Mace(mace) = &self.potential.family;
+        let mace = match &self.potential.family {
+            Family::Mace(mace) => mace,
+            Family::Sevennet(sevennet) => return Ok(self.sevennet(sevennet, elements)),
+        };
         let head = self.head;
         Ok(match (place, self.precision) {
             (Place::Cpu, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, elements, head)),
@@ -62,6 +67,16 @@ impl Model {
                 Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
             }
         })
+    }
+}
+
+impl Model {
+    /// There are no kernels for this family yet: it is computed on CPUs everywhere.
+    fn sevennet(&self, sevennet: &Sevennet, elements: &[Element]) -> Box<dyn Engine> {
+        match self.precision {
+            Precision::Single => Box::new(SevennetEngine::<f32>::new(sevennet, elements)),
+            Precision::Double => Box::new(SevennetEngine::<f64>::new(sevennet, elements)),
+        }
     }
 }
 

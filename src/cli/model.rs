@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use s2dpes::potential::mace::{Layer, Mace};
+use s2dpes::potential::sevennet::Sevennet;
 use s2dpes::potential::{EMBEDDED, Family, Potential};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ending, Failure};
 
@@ -55,8 +57,25 @@ fn elements(potential: &Potential) -> Vec<&'static str> {
 }
 
 fn info_text(potential: &Potential) -> String {
-    let Family::Mace(mace) = &potential.family;
-    let features = |layer: &s2dpes::potential::mace::Layer| {
+    let of_family = match &potential.family {
+        Family::Mace(mace) => mace_lines(mace),
+        Family::Sevennet(sevennet) => sevennet_lines(sevennet),
+    };
+    let before =
+        [("source", potential.source.clone()), ("architecture", potential.architecture().to_string())];
+    let after = [
+        ("elements", format!("{}: {}", potential.elements().len(), elements(potential).join(" "))),
+        ("heads", potential.heads().join(", ")),
+        ("parameters", potential.parameters().to_string()),
+        ("precision", if potential.is_double() { "float64" } else { "float32" }.to_string()),
+        ("sha256", potential.sha256.clone()),
+    ];
+    let lines = before.into_iter().chain(of_family).chain(after);
+    lines.map(|(key, value)| format!("{key:<13} {value}\n")).collect()
+}
+
+fn mace_lines(mace: &Mace) -> Vec<(&'static str, String)> {
+    let features = |layer: &Layer| {
         let outputs = layer
             .outputs
             .iter()
@@ -65,29 +84,61 @@ fn info_text(potential: &Potential) -> String {
     };
     let layers: Vec<String> = mace.layers.iter().map(features).collect();
     let yes = |flag: bool| if flag { "yes" } else { "no" };
-    let lines = [
-        ("source", potential.source.clone()),
-        ("architecture", potential.architecture().to_string()),
+    vec![
         ("layers", layers.join("\n              ")),
         ("harmonics", format!("up to degree {}", mace.lmax)),
         ("correlation", mace.layers[0].contractions[0].bases.len().to_string()),
         ("cutoff", format!("{} Angstrom, {} radial functions", mace.radial.cutoff, mace.radial.len())),
         ("Agnesi", yes(mace.radial.transform.is_some()).to_string()),
         ("ZBL", yes(mace.zbl.is_some()).to_string()),
-        ("elements", format!("{}: {}", mace.elements.len(), elements(potential).join(" "))),
-        ("heads", mace.heads.join(", ")),
-        ("parameters", mace.parameters.to_string()),
-        ("precision", if mace.double { "float64" } else { "float32" }.to_string()),
-        ("sha256", potential.sha256.clone()),
-    ];
-    lines.iter().map(|(key, value)| format!("{key:<13} {value}\n")).collect()
+    ]
 }
 
-fn info_json(potential: &Potential) -> serde_json::Value {
-    let Family::Mace(mace) = &potential.family;
+/// Features of a degree have no parity: all are called even, as in the files.
+fn irreps(channels: &[usize]) -> String {
+    channels.iter().enumerate().map(|(l, n)| format!("{n}x{l}e")).collect::<Vec<_>>().join("+")
+}
+
+fn sevennet_lines(sevennet: &Sevennet) -> Vec<(&'static str, String)> {
+    let layers: Vec<String> =
+        sevennet.layers.iter().map(|l| format!("{} -> {}", irreps(&l.inputs), irreps(&l.outputs))).collect();
+    let (range, count) = (sevennet.radial.range, sevennet.radial.len());
+    vec![
+        ("layers", layers.join("\n              ")),
+        ("harmonics", format!("up to degree {}", sevennet.lmax)),
+        ("invariance", "rotations only: mirror images differ".to_string()),
+        ("cutoff", format!("{range} Angstrom, {count} radial functions")),
+    ]
+}
+
+fn info_json(potential: &Potential) -> Value {
+    let mut info = match &potential.family {
+        Family::Mace(mace) => mace_json(mace),
+        Family::Sevennet(sevennet) => sevennet_json(sevennet),
+    };
+    info["source"] = json!(potential.source);
+    info["architecture"] = json!(potential.architecture());
+    info["elements"] = json!(elements(potential));
+    info["heads"] = json!(potential.heads());
+    info["parameters"] = json!(potential.parameters());
+    info["dtype"] = json!(if potential.is_double() { "float64" } else { "float32" });
+    info["sha256"] = json!(potential.sha256);
+    info
+}
+
+fn sevennet_json(sevennet: &Sevennet) -> Value {
+    let features = sevennet.layers.iter().map(|l| &l.outputs).collect::<Vec<_>>();
     json!({
-        "source": potential.source,
-        "architecture": potential.architecture(),
+        "channels_by_degree": features,
+        "max_ell": sevennet.lmax,
+        "cutoff_A": sevennet.radial.range,
+        "radial_functions": sevennet.radial.len(),
+        "proper_operations_only": true,
+    })
+}
+
+fn mace_json(mace: &Mace) -> Value {
+    json!({
         "blocks": mace.layers.iter().map(|l| l.block.clone()).collect::<Vec<_>>(),
         "channels": mace.channels,
         "hidden_degrees": mace.layers.iter().map(|l| l.outputs.clone()).collect::<Vec<_>>(),
@@ -97,10 +148,5 @@ fn info_json(potential: &Potential) -> serde_json::Value {
         "radial_functions": mace.radial.len(),
         "agnesi": mace.radial.transform.is_some(),
         "zbl": mace.zbl.is_some(),
-        "elements": elements(potential),
-        "heads": mace.heads,
-        "parameters": mace.parameters,
-        "dtype": if mace.double { "float64" } else { "float32" },
-        "sha256": potential.sha256,
     })
 }

@@ -3,6 +3,7 @@
 mod gemm;
 pub mod mace;
 mod real;
+pub mod sevennet;
 mod table;
 
 pub use gemm::{Matrix, multiply};

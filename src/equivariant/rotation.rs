@@ -1,6 +1,6 @@
 //! How harmonics turn, and what a site symmetry leaves of them.
 
-use nalgebra::{DMatrix, Matrix3};
+use nalgebra::{DMatrix, Matrix3, Rotation3, Vector3};
 
 use super::harmonics::Harmonics;
 use super::{degree, quadrature};
@@ -18,6 +18,23 @@ pub fn rotation(l: usize, r: &Matrix3<f64>) -> DMatrix<f64> {
         }
     }
     d
+}
+
+/// For each Cartesian axis the generator J of rotations about it: `d/dt Y_l(R(t) v) = J Y_l(v)` at t = 0.
+///
+/// Entries of D(R(t)) are trigonometric polynomials of degree l, whose derivative M. Riesz's formula
+/// `f'(0) = sum_k (-1)^(k+1) f(t_k) / (4 l sin^2(t_k / 2))`, `t_k = (2k - 1) pi / (2l)`, k = 1..=2l, gives exactly.
+pub(super) fn generators(l: usize) -> [DMatrix<f64>; 3] {
+    [Vector3::x_axis(), Vector3::y_axis(), Vector3::z_axis()].map(|axis| {
+        let mut generator = DMatrix::zeros(2 * l + 1, 2 * l + 1);
+        for k in 0..2 * l {
+            let angle = (2 * k + 1) as f64 * std::f64::consts::PI / (2 * l) as f64;
+            let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+            let weight = sign / ((4 * l) as f64 * (0.5 * angle).sin().powi(2));
+            generator += weight * rotation(l, Rotation3::from_axis_angle(&axis, angle).matrix());
+        }
+        generator
+    })
 }
 
 /// Orthonormal columns that span the components of degree `l` left unchanged by all of `operations`: (2l+1) x n.
@@ -89,6 +106,21 @@ mod tests {
             assert!((inversion - DMatrix::identity(2 * l + 1, 2 * l + 1) * sign).amax() < 1e-13);
         }
         assert!((rotation(1, &a) - DMatrix::from_fn(3, 3, |i, j| a[(i, j)])).amax() < 1e-14);
+    }
+
+    #[test]
+    fn generators_are_the_derivatives_of_rotations() {
+        let h = 1e-5;
+        for l in 0..=4 {
+            for (axis, generator) in
+                [Vector3::x_axis(), Vector3::y_axis(), Vector3::z_axis()].iter().zip(generators(l))
+            {
+                let [ahead, behind] =
+                    [h, -h].map(|t| rotation(l, Rotation3::from_axis_angle(axis, t).matrix()));
+                assert!(((ahead - behind) / (2.0 * h) - &generator).amax() < 1e-7);
+                assert!((&generator + generator.transpose()).amax() < 1e-13);
+            }
+        }
     }
 
     #[test]

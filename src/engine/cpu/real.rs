@@ -3,7 +3,7 @@
 //! Loops over channels are written with vectors of whatever width the machine has, found at run time. A fused
 //! multiply-add rounds once on all of them, so that results are the same bits everywhere.
 
-use std::ops::Add;
+use std::ops::{Add, Mul};
 
 use pulp::Simd;
 
@@ -12,7 +12,15 @@ pub const LANES: usize = 16;
 
 /// float32 or float64.
 pub trait Real:
-    Copy + Add<Output = Self> + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static
+    Copy
+    + Add<Output = Self>
+    + Mul<Output = Self>
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + 'static
 {
     /// `float32` or `float64`, as files and logs say.
     const NAME: &'static str;

@@ -63,7 +63,7 @@ fn potential(name: &str) -> Potential {
 }
 
 fn mace(potential: &Potential) -> &Mace {
-    let Family::Mace(mace) = &potential.family;
+    let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
     mace
 }
 

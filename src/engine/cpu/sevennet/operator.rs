@@ -1,0 +1,340 @@
+//! Pair operators: sums over the bonds of a pair of sites, at given axis values.
+
+use pulp::{Simd, WithSimd};
+
+use super::geometry::{Direction, Geometry, Group, Rows};
+use super::radial::{Radial, RadialPlace};
+use super::weights::Weights;
+use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
+use crate::engine::cpu::{LANES, Real};
+use crate::engine::{COINCIDENCE, Scene, Shell};
+use crate::equivariant::{Harmonics, components};
+use crate::landscape::Point;
+
+/// What the operators of a pair are made of, at one set of axis values.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered<T> {
+    /// Where the spheres within the cutoff lie on the tables.
+    places: Vec<RadialPlace<T>>,
+    /// By direction: `[sphere][row]`.
+    angular: [Vec<T>; 2],
+}
+
+impl<T: Real> Gathered<T> {
+    /// Nothing yet.
+    pub(super) fn new() -> Gathered<T> {
+        Gathered { places: Vec::new(), angular: [Vec::new(), Vec::new()] }
+    }
+}
+
+/// A row of an operator: layer, path, components of l3 and l1.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) direction: &'a Direction,
+    pub(super) layer: usize,
+    pub(super) path: usize,
+    pub(super) components: [usize; 2],
+}
+
+/// Takes operator rows, some neighbouring vectors of columns at a time.
+pub(super) trait Sink<T: Real> {
+    /// The vectors from the k-th on of a row.
+    fn take<S: Simd, const N: usize>(&mut self, simd: S, place: Place, k: usize, values: [T::Vector<S>; N]);
+}
+
+/// Writes rows into a bundle.
+struct Store<'a, T> {
+    values: &'a mut [T],
+    weights: &'a Weights<T>,
+}
+
+impl<T: Real> Sink<T> for Store<'_, T> {
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(&mut self, _: S, place: Place, k: usize, values: [T::Vector<S>; N]) {
+        let Place { direction, layer, path, components: [m3, m1] } = place;
+        let Rows { first, shape, .. } = direction.blocks[layer][path];
+        let width = self.weights.layers[layer].paths[path].width;
+        let start = direction.first + first + (m3 * shape[1] + m1) * width;
+        T::vectors_mut::<S>(&mut self.values[start..][..width])[k..k + N].copy_from_slice(&values);
+    }
+}
+
+/// Builds operators of a scene.
+pub(super) struct Operators<'a, T> {
+    scene: &'a Scene,
+    geometry: &'a Geometry,
+    weights: &'a Weights<T>,
+    harmonics: Harmonics,
+    /// Indices of each pair's spheres that may be within the cutoff.
+    active: Vec<Vec<usize>>,
+    arch: pulp::Arch,
+}
+
+/// Buffers of a thread.
+pub(super) struct Scratch<T> {
+    harmonics: Vec<f64>,
+    /// Angular parts of one sphere: `[row]`, padded.
+    sums: Vec<f64>,
+    /// `[sphere]`, a strip of columns each.
+    radial: Vec<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    pub(super) fn new(geometry: &Geometry, lmax: usize) -> Scratch<T> {
+        let rows = geometry.pairs.iter().flat_map(|p| &p.directions).map(|d| d.angular).max().unwrap_or(0);
+        Scratch {
+            harmonics: vec![0.0; components(lmax)],
+            sums: vec![0.0; rows.next_multiple_of(LANES)],
+            radial: Vec::new(),
+        }
+    }
+}
+
+/// Gathers a group's pairs with the vectors of the machine.
+struct GatherGroup<'a, 'b, T> {
+    operators: &'a Operators<'b, T>,
+    group: &'a Group,
+    s: &'a [f64],
+    gathered: &'a mut [Gathered<T>],
+    scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> WithSimd for GatherGroup<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for pair in &self.group.pairs {
+            self.operators.gather(simd, *pair, self.s, (&mut self.gathered[*pair], self.scratch));
+        }
+    }
+}
+
+/// Builds a bundle with the vectors of the machine.
+struct Build<'a, 'b, T> {
+    operators: &'a Operators<'b, T>,
+    group: &'a Group,
+    s: &'a [f64],
+    values: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Build<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Build { operators, group, s, values } = self;
+        let mut gathered = Gathered::new();
+        let mut scratch = Scratch::new(operators.geometry, operators.weights.lmax);
+        for pair in &group.pairs {
+            operators.gather(simd, *pair, s, (&mut gathered, &mut scratch));
+            let mut sink = Store { values, weights: operators.weights };
+            for t in 0..operators.weights.layers.len() {
+                operators.rows(simd, (*pair, t), &gathered, (&mut scratch, &mut sink));
+            }
+        }
+    }
+}
+
+impl<'a, T: Real> Operators<'a, T> {
+    /// For any points of the scene.
+    pub(super) fn new(scene: &'a Scene, geometry: &'a Geometry, weights: &'a Weights<T>) -> Self {
+        let active = geometry.pairs.iter().map(|p| (0..p.spheres.len()).collect()).collect();
+        let harmonics = Harmonics::new(weights.lmax);
+        Operators { scene, geometry, weights, harmonics, active, arch: pulp::Arch::new() }
+    }
+
+    /// For some points: spheres that are beyond the cutoff at all of them are not looked at again.
+    pub(super) fn within(
+        scene: &'a Scene,
+        geometry: &'a Geometry,
+        weights: &'a Weights<T>,
+        points: &[Point],
+    ) -> Self {
+        let mut operators = Self::new(scene, geometry, weights);
+        let axes = scene.landscape.axes.len();
+        let (mut low, mut high) = (vec![f64::INFINITY; axes], vec![f64::NEG_INFINITY; axes]);
+        for values in points.iter().map(|p| scene.axis_values(*p)) {
+            for (a, value) in values.into_iter().enumerate() {
+                low[a] = low[a].min(value);
+                high[a] = high[a].max(value);
+            }
+        }
+        let centre: Vec<f64> = low.iter().zip(&high).map(|(l, h)| 0.5 * (l + h)).collect();
+        // A hair wider than the points, so that rounding leaves none out.
+        let half_width: Vec<f64> = low.iter().zip(&high).map(|(l, h)| 0.5 * (h - l) + 1e-9).collect();
+        for (pair, active) in operators.active.iter_mut().enumerate() {
+            active.retain(|sphere| {
+                let bond = &operators.geometry.pairs[pair].spheres[*sphere];
+                let bond = &scene.pairs[pair].shells[bond[0]].bonds[0];
+                bond.shortest_within(&centre, &half_width) < scene.cutoff
+            });
+        }
+        operators
+    }
+
+    /// The operators of a group at the axis values `s`.
+    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Vec<T> {
+        let group = &self.geometry.groups[group];
+        let mut values = vec![T::ZERO; group.values];
+        self.arch.dispatch(Build { operators: self, group, s, values: &mut values });
+        values
+    }
+
+    /// Collects the spheres of a group's pairs at the axis values `s`, into one entry a pair of the scene.
+    pub(super) fn gather_group(
+        &self,
+        group: usize,
+        s: &[f64],
+        gathered: &mut [Gathered<T>],
+        scratch: &mut Scratch<T>,
+    ) {
+        let group = &self.geometry.groups[group];
+        self.arch.dispatch(GatherGroup { operators: self, group, s, gathered, scratch });
+    }
+
+    /// Collects a pair's spheres within the cutoff at the axis values `s`.
+    #[inline(always)]
+    fn gather<S: Simd>(
+        &self,
+        simd: S,
+        pair: usize,
+        s: &[f64],
+        (gathered, scratch): (&mut Gathered<T>, &mut Scratch<T>),
+    ) {
+        let geometry = &self.geometry.pairs[pair];
+        gathered.places.clear();
+        gathered.angular.iter_mut().for_each(Vec::clear);
+        for sphere in self.active[pair].iter().map(|k| &geometry.spheres[*k]) {
+            let shells = sphere.iter().map(|k| &self.scene.pairs[pair].shells[*k]);
+            let r = self.scene.pairs[pair].shells[sphere[0]].bonds[0].at(s).norm();
+            // Coinciding atoms have no direction; their point gets no energy either.
+            if r >= self.scene.cutoff || r < COINCIDENCE {
+                continue;
+            }
+            gathered.places.push(self.weights.layers[0].radial[0].place(r));
+            for (d, direction) in geometry.directions.iter().enumerate() {
+                let sums = &mut scratch.sums[..direction.angular.next_multiple_of(LANES)];
+                sums.fill(0.0);
+                for shell in shells.clone() {
+                    self.angular(simd, (direction.receiver, shell), s, (&mut scratch.harmonics, sums));
+                }
+                let rows = &scratch.sums[..direction.angular];
+                gathered.angular[d].extend(rows.iter().map(|g| T::from_f64(*g)));
+            }
+        }
+    }
+
+    /// Adds the angular parts of a shell's bonds into one of its sites.
+    #[inline(always)]
+    fn angular<S: Simd>(
+        &self,
+        simd: S,
+        (receiver, shell): (usize, &Shell),
+        s: &[f64],
+        (harmonics, sums): (&mut [f64], &mut [f64]),
+    ) {
+        for bond in shell.bonds.iter().filter(|b| b.receiver == receiver) {
+            self.harmonics.evaluate(&bond.at(s).normalize(), harmonics);
+            for (column, y) in self.geometry.coupling(bond).zip(harmonics.iter()) {
+                add_scaled(simd, bond.weight * y, column, sums);
+            }
+        }
+    }
+
+    /// Gives the rows of a layer of a pair's operators to a sink: sums of (angular) x (radial) over the spheres.
+    #[inline(always)]
+    pub(super) fn rows<S: Simd, K: Sink<T>>(
+        &self,
+        simd: S,
+        (pair, layer): (usize, usize),
+        gathered: &Gathered<T>,
+        (scratch, sink): (&mut Scratch<T>, &mut K),
+    ) {
+        let directions = &self.geometry.pairs[pair].directions;
+        let radial = &self.weights.layers[layer].radial;
+        for path in 0..self.weights.layers[layer].paths.len() {
+            // Functions of layer 0 depend on the sender.
+            if layer == 0 {
+                for (d, direction) in directions.iter().enumerate() {
+                    let radial = &radial[self.geometry.sites[direction.sender].element];
+                    let rows = PathRows { simd, gathered, layer, path, radial };
+                    self.strips(rows, (std::slice::from_ref(direction), d), (scratch, sink));
+                }
+            } else {
+                let rows = PathRows { simd, gathered, layer, path, radial: &radial[0] };
+                self.strips(rows, (directions, 0), (scratch, sink));
+            }
+        }
+    }
+
+    /// Rows of some directions, of which the first has the given index, with one radial function.
+    #[inline(always)]
+    fn strips<S: Simd, K: Sink<T>>(
+        &self,
+        rows: PathRows<T, S>,
+        directions: (&[Direction], usize),
+        (scratch, sink): (&mut Scratch<T>, &mut K),
+    ) {
+        let columns = &self.weights.layers[rows.layer].paths[rows.path];
+        let vectors = |columns: usize| columns / LANES * vectors_per_lane::<T, S>();
+        let (first, width) = (vectors(columns.column), vectors(columns.width));
+        let mut k = 0;
+        while k + 4 <= width {
+            rows.strip::<K, 4>((first, k), directions, (&mut scratch.radial, sink));
+            k += 4;
+        }
+        while k + 2 <= width {
+            rows.strip::<K, 2>((first, k), directions, (&mut scratch.radial, sink));
+            k += 2;
+        }
+        while k < width {
+            rows.strip::<K, 1>((first, k), directions, (&mut scratch.radial, sink));
+            k += 1;
+        }
+    }
+}
+
+/// Operator rows of a path.
+#[derive(Clone, Copy)]
+struct PathRows<'a, T, S> {
+    simd: S,
+    gathered: &'a Gathered<T>,
+    layer: usize,
+    path: usize,
+    radial: &'a Radial<T>,
+}
+
+impl<T: Real, S: Simd> PathRows<'_, T, S> {
+    /// The vectors from the k-th on; the path's begin with the `first` of the table.
+    #[inline(always)]
+    fn strip<K: Sink<T>, const N: usize>(
+        &self,
+        (first, k): (usize, usize),
+        (directions, offset): (&[Direction], usize),
+        (radial, sink): (&mut Vec<T>, &mut K),
+    ) {
+        let places = &self.gathered.places;
+        radial.resize(places.len() * N * size_of::<T::Vector<S>>() / size_of::<T>(), T::ZERO);
+        let radial = T::vectors_mut::<S>(radial);
+        for (place, out) in places.iter().zip(radial.chunks_exact_mut(N)) {
+            out.copy_from_slice(&self.radial.strip::<S, N>(self.simd, place, first + k));
+        }
+        for (d, direction) in directions.iter().enumerate() {
+            let Rows { angular, shape: [n3, n1], .. } = direction.blocks[self.layer][self.path];
+            for row in 0..n3 * n1 {
+                let factors = self.gathered.angular[offset + d].iter().skip(angular + row);
+                let mut sums = [T::splat(self.simd, T::ZERO); N];
+                for (factor, radial) in factors.step_by(direction.angular).zip(radial.chunks_exact(N)) {
+                    let factor = T::splat(self.simd, *factor);
+                    for i in 0..N {
+                        sums[i] = T::multiply_add(self.simd, factor, radial[i], sums[i]);
+                    }
+                }
+                let components = [row / n1, row % n1];
+                let place = Place { direction, layer: self.layer, path: self.path, components };
+                sink.take(self.simd, place, k, sums);
+            }
+        }
+    }
+}
