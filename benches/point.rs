@@ -10,6 +10,7 @@ use clap::Parser;
 use s2dpes::config::parse_precision;
 use s2dpes::crystal::{Element, read_structure};
 use s2dpes::engine::cpu::mace::MaceEngine;
+use s2dpes::engine::cpu::sevennet::SevennetEngine;
 use s2dpes::engine::{Engine, EngineError, Place, Scene};
 use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Point, Relation, Thresholds, Tile, tiles};
 use s2dpes::potential::{Family, Potential};
@@ -108,11 +109,20 @@ fn main() -> Result<(), Failure> {
 fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn Engine>, EngineError> {
     let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
     elements.dedup();
-    let Family::Mace(mace) = &model.potential.family else { panic!("no MACE") };
-    Ok(match (arguments.direct, model.precision) {
-        (false, _) => model.engine(&elements, &Place::Cpu)?,
-        (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),
-        (true, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false)),
+    Ok(match (&model.potential.family, arguments.direct, model.precision) {
+        (_, false, _) => model.engine(&elements, &Place::Cpu)?,
+        (Family::Mace(mace), true, Precision::Single) => {
+            Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false))
+        }
+        (Family::Mace(mace), true, Precision::Double) => {
+            Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false))
+        }
+        (Family::Sevennet(sevennet), true, Precision::Single) => {
+            Box::new(SevennetEngine::<f32>::new(sevennet, &elements).keeping(false))
+        }
+        (Family::Sevennet(sevennet), true, Precision::Double) => {
+            Box::new(SevennetEngine::<f64>::new(sevennet, &elements).keeping(false))
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! The engine for CPUs, in float32 or float64.
 
+mod exponential;
 mod gemm;
 pub mod mace;
 mod real;

@@ -249,3 +249,9 @@ pub fn copy_w2n3(folder: &Path) {
     let structure = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/structures/W2N3_chgnet.extxyz");
     std::fs::copy(structure, folder.join("W2N3_chgnet.extxyz")).unwrap();
 }
+
+/// Puts a crystal of `tests/data/golden` into a folder.
+pub fn copy_golden(folder: &Path, name: &str) {
+    let file = data(&format!("golden/{name}.extxyz"));
+    std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+}

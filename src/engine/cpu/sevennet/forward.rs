@@ -7,7 +7,6 @@ use super::operator::{Gathered, Operators, Place, Scratch, Sink};
 use super::weights::Weights;
 use crate::engine::cpu::real::vectors_per_lane;
 use crate::engine::cpu::{LANES, Real, multiply};
-use crate::potential::mace::silu;
 use crate::potential::sevennet::KAPPA;
 
 /// Arrays of a block, as [`super::geometry::LayerArrays`] says.
@@ -66,7 +65,7 @@ pub(super) fn energies<T: Real>(
         }
         arch.dispatch(Messages { block, workspace, scratch, layer: t });
         block.linear(workspace, t);
-        block.gate(workspace, t);
+        arch.dispatch(Gate { block, workspace, layer: t });
     }
     (0..block.kept.len()).map(|p| block.energy(workspace, p)).collect()
 }
@@ -97,6 +96,22 @@ impl<T: Real> WithSimd for Messages<'_, '_, T> {
             let gathered = &block.gathered[point][pair];
             block.operators.rows(simd, (pair, layer), gathered, (scratch, &mut sink));
         }
+    }
+}
+
+/// Makes features of z, with the vectors of the machine.
+struct Gate<'a, 'b, T> {
+    block: &'a Block<'b, T>,
+    workspace: &'a mut Workspace<T>,
+    layer: usize,
+}
+
+impl<T: Real> WithSimd for Gate<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.block.gate(simd, self.workspace, self.layer);
     }
 }
 
@@ -208,7 +223,7 @@ impl<T: Real> Block<'_, T> {
         }
         let width = arrays.z.widths[0];
         for (site, geometry) in self.geometry.sites.iter().enumerate() {
-            for point in 0..BLOCK {
+            for point in 0..self.kept.len() {
                 let row = &mut workspace.z[arrays.z.row(0, self.geometry.starts[0][site], point)..][..width];
                 let constants = &self.weights.constants[geometry.element];
                 row.iter_mut().zip(constants).for_each(|(value, constant)| *value = *value + *constant);
@@ -217,28 +232,36 @@ impl<T: Real> Block<'_, T> {
     }
 
     /// Output features from z.
-    fn gate(&self, workspace: &mut Workspace<T>, t: usize) {
+    #[inline(always)]
+    fn gate<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, t: usize) {
         let arrays = &self.geometry.layers[t];
         let Workspace { features, z, activated, .. } = workspace;
-        for (site, point) in (0..self.geometry.sites.len()).flat_map(|i| (0..BLOCK).map(move |p| (i, p))) {
-            let row = |l: usize| self.geometry.starts[l][site]..self.geometry.starts[l][site + 1];
-            let scalars = &z[arrays.z.row(0, row(0).start, point)..][..arrays.z.widths[0]];
-            for (out, x) in activated.iter_mut().zip(scalars) {
-                *out = T::from_f64(KAPPA * silu(x.to_f64()));
+        let activated = T::vectors_mut::<S>(&mut activated[..arrays.z.widths[0]]);
+        let (one, kappa) = (T::splat(simd, T::ONE), T::splat(simd, T::from_f64(KAPPA)));
+        for (site, point) in
+            (0..self.geometry.sites.len()).flat_map(|i| (0..self.kept.len()).map(move |p| (i, p)))
+        {
+            let start = arrays.z.row(0, self.geometry.starts[0][site], point);
+            for (out, x) in activated.iter_mut().zip(T::vectors::<S>(&z[start..])) {
+                let silu = T::divide(simd, *x, <T as Real>::add(simd, one, T::exp_minus(simd, *x)));
+                *out = T::multiply(simd, kappa, silu);
             }
-            let mut rest = &activated[..];
+            let mut gates = &activated[..];
             for (l, width) in arrays.outputs.widths.iter().enumerate() {
-                let (gates, after) = rest.split_at(*width);
-                rest = after;
-                for row in row(l) {
+                let vectors = width / LANES * vectors_per_lane::<T, S>();
+                for row in self.geometry.starts[l][site]..self.geometry.starts[l][site + 1] {
                     let out = &mut features[arrays.outputs.row(l, row, point)..][..*width];
+                    let out = T::vectors_mut::<S>(out);
                     if l == 0 {
-                        out.copy_from_slice(gates);
+                        out.copy_from_slice(&gates[..vectors]);
                         continue;
                     }
-                    let z = &z[arrays.z.row(l, row, point)..][..*width];
-                    out.iter_mut().zip(gates.iter().zip(z)).for_each(|(out, (gate, z))| *out = *gate * *z);
+                    let z = T::vectors::<S>(&z[arrays.z.row(l, row, point)..][..*width]);
+                    for ((out, gate), z) in out.iter_mut().zip(gates).zip(z) {
+                        *out = T::multiply(simd, *gate, *z);
+                    }
                 }
+                gates = &gates[vectors..];
             }
         }
     }
