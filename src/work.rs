@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
+#[cfg(feature = "cuda")]
+use crate::engine::Scene;
 use crate::engine::cpu::mace::MaceEngine;
 #[cfg(feature = "cuda")]
-use crate::engine::cuda::mace::MaceEngine as CudaEngine;
+use crate::engine::cuda::mace::{MaceEngine as CudaEngine, memory_of};
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
@@ -62,6 +64,18 @@ impl Model {
                 Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
             }
         })
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Model {
+    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators.
+    pub fn gpu_memory(&self, scene: &Scene) -> Result<(usize, usize), EngineError> {
+        let Family::Mace(mace) = &self.potential.family;
+        match self.precision {
+            Precision::Single => memory_of::<f32>(mace, scene, self.head),
+            Precision::Double => memory_of::<f64>(mace, scene, self.head),
+        }
     }
 }
 

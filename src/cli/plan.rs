@@ -109,7 +109,8 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
     let points = surface.tiles.iter().max_by_key(|t| t.points.len()).map_or(&[][..], |t| &t.points);
     let engine = surface.model.engine(&landscape.landscape.elements(), &Place::Cpu);
     let mut engine = engine.map_err(Failure::input)?;
-    let cost = engine.cost(&Arc::new(scene), points).map_err(Failure::input)?;
+    let scene = Arc::new(scene);
+    let cost = engine.cost(&scene, points).map_err(Failure::input)?;
     let row = |name: &str, operations: f64, size: f64| {
         vec![name.to_string(), format!("{:.3}", operations / 1e6), format!("{:.1}", size / 1024.0)]
     };
@@ -121,5 +122,21 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
         true => format!("pair operators are kept: {} at once\n", bytes(cost.kept_bytes as usize)),
         false => "pair operators are computed at each point\n".to_string(),
     };
-    Ok(table(&rows) + &kept)
+    Ok(table(&rows) + &kept + &on_a_gpu(&surface.model, &scene))
+}
+
+/// A line about the memory that a GPU needs for a surface.
+#[cfg(feature = "cuda")]
+fn on_a_gpu(model: &Model, scene: &Scene) -> String {
+    match model.gpu_memory(scene) {
+        Ok((all, kept)) => {
+            format!("on a GPU: {} of memory at most, {} of it pair operators\n", bytes(all), bytes(kept))
+        }
+        Err(why) => format!("on a GPU: {why}\n"),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_a_gpu(_: &Model, _: &Scene) -> String {
+    String::new()
 }

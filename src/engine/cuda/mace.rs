@@ -37,7 +37,7 @@ use cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
 
 use super::CudaReal;
 use super::device::Device;
-use super::queue::{Kernels, MOST_THREADS};
+use super::queue::{Kernels, MOST_THREADS, Profile};
 use crate::crystal::Element;
 use crate::engine::cpu::Real;
 use crate::engine::cpu::mace::weights::Weights;
@@ -112,6 +112,11 @@ impl<T: CudaReal> MaceEngine<T> {
         MaceEngine { keep: Some(keep), prepared: None, ..self }
     }
 
+    /// Times of its launches, for benchmarks.
+    pub fn profile(&self) -> &Profile {
+        &self.kernels.profile
+    }
+
     /// Brings a scene to the device, unless it is the last one.
     fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
         if let Some(known) = self.prepared.take().filter(|p| Arc::ptr_eq(&p.scene, scene)) {
@@ -126,7 +131,7 @@ impl<T: CudaReal> MaceEngine<T> {
         let most = scene.landscape.grid.len();
         let mut capacity = self.capacity(&shape, most)?;
         loop {
-            let count = if capacity < most { SLOTS } else { 1 };
+            let count = slots(capacity, most);
             let bytes = count * shape.bytes::<T>(capacity);
             log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
             match Slots::new(&queues[..count], &shape, capacity) {
@@ -156,6 +161,26 @@ impl<T: CudaReal> MaceEngine<T> {
         }
         Ok(capacity)
     }
+}
+
+/// Bytes that a GPU needs for a scene, apart from the model and its tables: of batches of the largest size, and of the
+/// operators that are kept in them. Needs no GPU.
+pub fn memory_of<T: CudaReal>(
+    model: &Mace,
+    scene: &Scene,
+    head: usize,
+) -> Result<(usize, usize), EngineError> {
+    check_degrees(model)?;
+    let weights = Weights::<T>::new(model, &scene.landscape.elements(), head);
+    let shape = Plan::new(scene, &weights, &ModelArrays::new(&weights), None)?.shape;
+    let points = scene.landscape.grid.len().clamp(1, BATCH);
+    let slots = slots(points, scene.landscape.grid.len());
+    Ok((slots * shape.bytes::<T>(points), slots * shape.operator_bytes::<T>(points)))
+}
+
+/// Batches under way at a time, for batches of so many points out of so many.
+fn slots(capacity: usize, points: usize) -> usize {
+    if capacity < points { SLOTS } else { 1 }
 }
 
 /// Whether all launches for so many points are small enough.

@@ -24,7 +24,7 @@ pub fn embed<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Embed);
     launch.arg(&separation.forms).arg(values).arg(&axes).arg(&atoms).arg(&count).arg(positions);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(points * shape.atoms)) }.map(drop)
+    unsafe { launch.launch(threads(points * shape.atoms)) }
 }
 
 /// How far atoms are closer than they should be around each representative, and the smallest distance there.
@@ -49,7 +49,7 @@ pub fn distance_cost<T: CudaReal>(
     });
     launch.arg(&mut buffers.missing).arg(&mut buffers.smallest);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(points * representatives)) }.map(drop)
+    unsafe { launch.launch(threads(points * representatives)) }
 }
 
 /// Candidate shells within the cutoff at some nodes of a group.
@@ -74,7 +74,7 @@ pub fn neighbours<T: CudaReal>(
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
     // pairs within the group's arrays.
-    unsafe { launch.launch(threads(32 * nodes)) }.map(drop)
+    unsafe { launch.launch(threads(32 * nodes)) }
 }
 
 /// Where distances lie on the radial tables.
@@ -99,7 +99,7 @@ pub fn places<T: CudaReal>(
     });
     launch.arg(&mut buffers.places);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(nodes * shells)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells)) }
 }
 
 /// Harmonics of the bonds of all entries, times the neighbours that a bond stands for.
@@ -126,7 +126,7 @@ pub fn harmonics<T: CudaReal>(
     launch.arg(&mut buffers.harmonics);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
     // group.
-    unsafe { launch.launch(threads(nodes * shells * bonds)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells * bonds)) }
 }
 
 /// Angular parts of all entries.
@@ -154,7 +154,7 @@ pub fn angular<T: CudaReal>(
     launch.arg(&mut buffers.angular);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // bond's coupling, with at least as many rows as its direction has, within the group's couplings.
-    unsafe { launch.launch(threads(nodes * shells * rows)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells * rows)) }
 }
 
 /// Densities and repulsion of all entries.
@@ -182,7 +182,7 @@ pub fn pair_scalars<T: CudaReal>(
     launch.arg(&mut buffers.pair_scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // pair's table within the densities.
-    unsafe { launch.launch(threads(nodes * shells)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells)) }
 }
 
 /// Sums of scalars for each direction of each pair.
@@ -207,7 +207,7 @@ pub fn sum_scalars<T: CudaReal>(
     });
     launch.arg(&mut buffers.scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(nodes * sums)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * sums)) }
 }
 
 /// Operators of a group that is kept.
@@ -233,5 +233,5 @@ pub fn operators<T: CudaReal>(
     launch.arg(&mut buffers.operators);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan names functions
     // within the tables and rows within the angular parts.
-    unsafe { launch.launch(threads(nodes * rows * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * rows * channels / 4)) }
 }
