@@ -72,8 +72,9 @@ pub struct MaceEngine<T> {
 struct Prepared<T> {
     scene: Arc<Scene>,
     shape: SceneShape,
-    tables: SceneTables<T>,
+    // Before the tables, which kernels under way use until the slots have gone.
     slots: Slots<T>,
+    tables: SceneTables<T>,
 }
 
 impl<T: CudaReal> MaceEngine<T> {
@@ -119,11 +120,13 @@ impl<T: CudaReal> MaceEngine<T> {
 
     /// Brings a scene to the device, unless it is the last one.
     fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
-        if let Some(known) = self.prepared.take().filter(|p| Arc::ptr_eq(&p.scene, scene)) {
-            return Ok(known);
-        }
-        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let failed = |e| self.device.failed("preparing a landscape", e);
+        let mut staging = match self.prepared.take() {
+            Some(known) if Arc::ptr_eq(&known.scene, scene) => return Ok(known),
+            Some(Prepared { slots, .. }) => slots.into_staging().map_err(failed)?,
+            None => Vec::new(),
+        };
+        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = SceneTables::new(&queues[0], &plan).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
@@ -134,7 +137,7 @@ impl<T: CudaReal> MaceEngine<T> {
             let count = slots(capacity, most);
             let bytes = count * shape.bytes::<T>(capacity);
             log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
-            match Slots::new(&queues[..count], &shape, capacity) {
+            match Slots::new(&queues[..count], &shape, capacity, &mut staging) {
                 Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
                 Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
                     capacity /= 2;
