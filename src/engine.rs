@@ -2,12 +2,14 @@
 
 mod bond;
 pub mod cpu;
+mod network;
 mod scene;
 mod site;
 
 use std::sync::Arc;
 
 pub use bond::{Bond, Pair, Shell};
+pub use network::{Angle, Leg, Network};
 pub use scene::{Scene, SceneError};
 pub use site::Site;
 

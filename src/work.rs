@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 use crate::engine::Engine;
+use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
@@ -46,10 +47,19 @@ pub struct Model {
 impl Model {
     /// An engine for the elements of a scene.
     pub fn engine(&self, elements: &[Element]) -> Box<dyn Engine> {
-        let Family::Mace(mace) = &self.potential.family;
-        match self.precision {
-            Precision::Single => Box::new(MaceEngine::<f32>::new(mace, elements, self.head)),
-            Precision::Double => Box::new(MaceEngine::<f64>::new(mace, elements, self.head)),
+        match (&self.potential.family, self.precision) {
+            (Family::Mace(mace), Precision::Single) => {
+                Box::new(MaceEngine::<f32>::new(mace, elements, self.head))
+            }
+            (Family::Mace(mace), Precision::Double) => {
+                Box::new(MaceEngine::<f64>::new(mace, elements, self.head))
+            }
+            (Family::Chgnet(chgnet), Precision::Single) => {
+                Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
+            }
+            (Family::Chgnet(chgnet), Precision::Double) => {
+                Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The engine for CPUs, in float32 or float64.
 
+pub mod chgnet;
+mod exponential;
 mod gemm;
 pub mod mace;
 mod real;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Real;
-use crate::engine::{COINCIDENCE, Cost, Engine, EngineError, PointResult, Scene, Status};
+use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
 use forward::{Block, Workspace};
@@ -103,7 +103,7 @@ impl<T: Real> Engine for MaceEngine<T> {
                 .energies(local, block)
                 .into_iter()
                 .zip(block)
-                .map(|(energy, p)| result(scene, *p, energy))
+                .map(|(energy, p)| scene.result(*p, energy))
                 .collect::<Vec<_>>()
         };
         let local = || Local::new(&prepared.geometry, &weights);
@@ -117,23 +117,6 @@ impl<T: Real> Engine for MaceEngine<T> {
 
     fn describe(&self) -> String {
         format!("cpu {}, {} threads", T::NAME, rayon::current_num_threads())
-    }
-}
-
-fn result(scene: &Scene, point: Point, energy: f64) -> PointResult {
-    let separation = scene.separation.at(&scene.axis_values(point));
-    let status = if separation.minimum < COINCIDENCE {
-        Status::Coinciding
-    } else if !energy.is_finite() {
-        Status::NotFinite
-    } else {
-        Status::Done
-    };
-    PointResult {
-        energy: if status == Status::Done { energy } else { f64::NAN },
-        distance_cost: separation.cost,
-        minimum_distance: separation.minimum,
-        status,
     }
 }
 
