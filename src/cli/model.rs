@@ -61,10 +61,8 @@ fn info_text(potential: &Potential) -> String {
         Family::Mace(mace) => mace_lines(mace),
         Family::Chgnet(chgnet) => chgnet_lines(chgnet),
     };
-    let before = [
-        ("source", potential.source.clone()),
-        ("architecture", potential.architecture().to_string()),
-    ];
+    let before =
+        [("source", potential.source.clone()), ("architecture", potential.architecture().to_string())];
     let after = [
         ("elements", format!("{}: {}", potential.elements().len(), elements(potential).join(" "))),
         ("heads", potential.heads().join(", ")),
@@ -78,11 +76,22 @@ fn info_text(potential: &Potential) -> String {
 
 fn chgnet_lines(chgnet: &Chgnet) -> Vec<(&'static str, String)> {
     let Chgnet { bond_functions, short_functions, angle_functions, .. } = chgnet;
-    let functions = |f: &RadialFunctions| format!("{} Angstrom, {} radial functions", f.cutoff, f.frequencies.len());
+    let functions =
+        |f: &RadialFunctions| format!("{} Angstrom, {} radial functions", f.cutoff, f.frequencies.len());
     vec![
-        ("layers", format!("{} over bonds, {} over angles", chgnet.atom_convolutions.len(), chgnet.bond_convolutions.len())),
+        (
+            "layers",
+            format!(
+                "{} over bonds, {} over angles",
+                chgnet.atom_convolutions.len(),
+                chgnet.bond_convolutions.len()
+            ),
+        ),
         ("cutoff", functions(bond_functions)),
-        ("angles", format!("{}, {} functions of the angle", functions(short_functions), angle_functions.len())),
+        (
+            "angles",
+            format!("{}, {} functions of the angle", functions(short_functions), angle_functions.len()),
+        ),
     ]
 }
 

@@ -154,8 +154,11 @@ impl Find<'_> {
     fn angles(&self, bond: usize, factor: f64, angles: &mut Vec<Angle>) {
         let (search, own) = (self.search, &self.neighbours.labels[bond]);
         let site = self.neighbours.bonds[bond].receiver;
-        let stabiliser: Vec<usize> =
-            search.sites.stabilisers[site].iter().copied().filter(|g| search.image(site, own, *g) == *own).collect();
+        let stabiliser: Vec<usize> = search.sites.stabilisers[site]
+            .iter()
+            .copied()
+            .filter(|g| search.image(site, own, *g) == *own)
+            .collect();
         let mut known: std::collections::HashSet<Label> = std::collections::HashSet::new();
         for (label, leg) in &self.legs[site] {
             if label == own || known.contains(label) || !self.meet(site, own, label) {

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! weights      model -> matrices by inputs, tables of the functions of distance and angle
+//! first        the first messages between atoms, in tables
 //! rows         points -> the bonds and angles that are short enough, and how they hang together
 //! gated        rows of one layer -> gated messages: vectors over the features
 //! forward      rows -> energies
@@ -12,6 +13,7 @@
 //! ```
 
 mod cost;
+mod first;
 mod forward;
 mod gated;
 mod rows;

@@ -10,8 +10,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// Adding it leaves the nearest integer in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 /// `1 / k!` from k = 7 down: on [-ln 2 / 2, ln 2 / 2] the series ends 5e-9 below e^x.
-const SERIES: [f32; 8] =
-    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];
+const SERIES: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];
 
 /// `e^-a` to about 1e-7 of it: `2^n e^r` with the integer n nearest to `-a / ln 2`.
 #[inline(always)]
@@ -65,7 +64,9 @@ mod tests {
 
     #[test]
     fn float32_exponentials_have_all_their_digits() {
-        for worst in [pulp::Arch::new().dispatch(Worst), pulp::WithSimd::with_simd(Worst, pulp::Scalar::new())] {
+        for worst in
+            [pulp::Arch::new().dispatch(Worst), pulp::WithSimd::with_simd(Worst, pulp::Scalar::new())]
+        {
             assert!(worst < 1.5e-7, "{worst:e}");
         }
     }

@@ -246,9 +246,8 @@ impl<'a> File<'a> {
 
     fn readout(&self) -> Result<Vec<Linear>, ModelError> {
         let layers = [(0, FEATURES), (2, FEATURES), (4, FEATURES), (7, 1)];
-        let linear = |(place, outputs): (usize, usize)| {
-            self.linear(&format!("mlp.layers.{place}"), FEATURES, outputs)
-        };
+        let linear =
+            |(place, outputs): (usize, usize)| self.linear(&format!("mlp.layers.{place}"), FEATURES, outputs);
         layers.into_iter().map(linear).collect()
     }
 }

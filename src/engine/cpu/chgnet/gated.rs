@@ -36,18 +36,19 @@ impl<T: Real> Buffers<T> {
         }
     }
 
-    /// Adds `inputs`, each `[BOTH]`, to the first layers of some rows and gives their gated messages to `sink`.
+    /// Sums `inputs`, each `[BOTH]`, over the first layers of some rows, and over what is in `first` already if they have
+    /// it, and gives their gated messages to `sink`.
     pub(super) fn messages<'a, const N: usize>(
         &mut self,
         gated: &Gated<T>,
-        rows: usize,
+        (rows, have_first): (usize, bool),
         inputs: impl Fn(usize) -> [&'a [T]; N],
         sink: Sink<T>,
     ) where
         T: 'a,
     {
         let Buffers { first, hidden, second, arch } = self;
-        arch.dispatch(Gather { first, hidden, inputs, rows, is_hidden: gated.second.is_some() });
+        arch.dispatch(Gather { first, hidden, inputs, rows, have_first, is_hidden: gated.second.is_some() });
         if let Some(layers) = &gated.second {
             let size = padded(rows) * FEATURES;
             for k in 0..2 {
@@ -75,6 +76,7 @@ struct Gather<'a, T, F> {
     hidden: &'a mut [Vec<T>; 2],
     inputs: F,
     rows: usize,
+    have_first: bool,
     is_hidden: bool,
 }
 
@@ -87,7 +89,8 @@ impl<'b, T: Real + 'b, const N: usize, F: Fn(usize) -> [&'b [T]; N]> WithSimd fo
             let inputs = (self.inputs)(row).map(|input| T::vectors::<S>(&input[..BOTH]));
             let first = T::vectors_mut::<S>(first);
             for (k, sum) in first.iter_mut().enumerate() {
-                *sum = inputs.iter().fold(*sum, |sum, input| <T as Real>::add(simd, sum, input[k]));
+                let start = if self.have_first { *sum } else { T::splat(simd, T::ZERO) };
+                *sum = inputs.iter().fold(start, |sum, input| <T as Real>::add(simd, sum, input[k]));
             }
             if self.is_hidden {
                 let (core, gate) = first.split_at(first.len() / 2);

@@ -37,10 +37,14 @@ pub(super) struct Rows<T> {
     pub(super) short: usize,
     /// By undirected bond: its place in the tables over the cutoff.
     pub(super) places: Vec<Place<T>>,
+    /// By long undirected bond: its place in the tables of the first messages.
+    pub(super) first_places: Vec<Place<T>>,
     /// By short undirected bond: its place in the table over the angle cutoff.
     pub(super) short_places: Vec<Place<T>>,
     /// By centre.
     pub(super) bonds: Vec<BondRow>,
+    /// Those of them that are short.
+    pub(super) short_bonds: Vec<BondRow>,
     /// By bond.
     pub(super) angles: Vec<AngleRow>,
     /// By angle: its place in the table over the angle.
@@ -60,8 +64,10 @@ impl<T: Real> Rows<T> {
             sites: 0,
             short: 0,
             places: Vec::new(),
+            first_places: Vec::new(),
             short_places: Vec::new(),
             bonds: Vec::new(),
+            short_bonds: Vec::new(),
             angles: Vec::new(),
             angle_places: Vec::new(),
             lengths: Vec::new(),
@@ -74,8 +80,10 @@ impl<T: Real> Rows<T> {
         let Some(network) = &scene.network else { return };
         self.sites = scene.sites.len();
         self.places.clear();
+        self.first_places.clear();
         self.short_places.clear();
         self.bonds.clear();
+        self.short_bonds.clear();
         self.angles.clear();
         self.angle_places.clear();
         self.rows.clear();
@@ -124,6 +132,8 @@ impl<T: Real> Rows<T> {
                 let row = self.places.len();
                 self.rows_of(network, point)[u] = row;
                 self.places.push(weights.bond_table.place(r));
+                let beyond = r - weights.angle_cutoff;
+                self.first_places.extend(weights.elements.first().map(|e| e.messages[0].place(beyond)));
             }
         }
     }
@@ -134,7 +144,11 @@ impl<T: Real> Rows<T> {
             let row = self.rows_of(network, point)[*u];
             if row != NONE {
                 let (centre, neighbour) = (first + bond.receiver, first + bond.sender_site);
-                self.bonds.push(BondRow { centre, neighbour, bond: row, weight: bond.weight });
+                let bond = BondRow { centre, neighbour, bond: row, weight: bond.weight };
+                self.bonds.push(bond);
+                if row < self.short {
+                    self.short_bonds.push(bond);
+                }
             }
         }
     }

@@ -2,7 +2,9 @@
 //! functions of distance and angle in tables.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use rayon::prelude::*;
 
+use super::first;
 use crate::crystal::Element;
 use crate::engine::cpu::real::rounded;
 use crate::engine::cpu::{Matrix, Real, Table};
@@ -13,16 +15,43 @@ use crate::potential::chgnet::{Branch, Chgnet, Convolution, FEATURES, GatedMlp, 
 pub(super) const BOTH: usize = 2 * FEATURES;
 
 /// Intervals of a table are so many times [`Real::TABLE_INTERVALS`]: the radial functions have waves of 0.35 Angstrom.
-const FINER: usize = 4;
+const FINER: usize = 2;
+
+/// Where the columns of a table are.
+pub(super) struct Columns;
+
+impl Columns {
+    /// First features of a bond or an angle.
+    pub(super) const FEATURES: usize = 0;
+    /// Of a bond: w.
+    pub(super) const WEIGHTS: usize = FEATURES;
+
+    /// Of a bond with its first features: what it adds to the first layers of an atom layer but the first, `[BOTH]`.
+    pub(super) fn of_bond(layer: usize) -> usize {
+        2 * FEATURES + (layer - 1) * BOTH
+    }
+
+    /// Of an angle with its first features: what it adds to the first layers of the first bond layer, `[BOTH]`.
+    pub(super) const BOND_LAYER: usize = FEATURES;
+    /// The same for the first update of the angles.
+    pub(super) const ANGLE_LAYER: usize = FEATURES + BOTH;
+
+    /// Functions at many places: `[places][functions]`.
+    pub(super) fn rows(places: &[f64], functions: impl Fn(&f64) -> Array1<f64>) -> Array2<f64> {
+        let rows: Vec<Array1<f64>> = places.iter().map(functions).collect();
+        let columns = rows.first().map_or(0, Array1::len);
+        Array2::from_shape_fn((rows.len(), columns), |(i, k)| rows[i][k])
+    }
+}
 
 /// All weights.
 pub(super) struct Weights<T> {
-    elements: Vec<ElementWeights<T>>,
-    /// By distance up to the cutoff: first features of a bond, then w; `[2 C]`.
+    pub(super) elements: Vec<ElementWeights<T>>,
+    /// By distance up to the cutoff, see [`Columns`].
     pub(super) bond_table: Table<T>,
-    /// By distance up to the angle cutoff: v; `[C]`.
+    /// By distance up to the angle cutoff: v, `[C]`.
     pub(super) short_table: Table<T>,
-    /// By angle up to pi: first features of an angle; `[C]`.
+    /// By angle up to pi, see [`Columns`].
     pub(super) angle_table: Table<T>,
     pub(super) cutoff: f64,
     pub(super) angle_cutoff: f64,
@@ -38,10 +67,14 @@ pub(super) struct Weights<T> {
     pub(super) last_bias: f64,
 }
 
-struct ElementWeights<T> {
+/// What depends on an element.
+pub(super) struct ElementWeights<T> {
     element: Element,
-    embedding: Vec<T>,
-    energy: f64,
+    pub(super) embedding: Vec<T>,
+    /// Of an isolated atom, eV.
+    pub(super) energy: f64,
+    /// Along long bonds in the first atom layer, by neighbouring element: see [`first::messages`].
+    pub(super) messages: Vec<Table<T>>,
 }
 
 /// Convolution over the bonds of an atom.
@@ -88,26 +121,29 @@ pub(super) struct Gated<T> {
 }
 
 /// A site in terms of the model.
-pub(super) struct SiteWeights<T> {
-    pub(super) embedding: Vec<T>,
-    /// Of an isolated atom, eV.
-    pub(super) energy: f64,
+pub(super) struct SiteWeights {
+    /// Place of its element in [`Weights::elements`].
+    pub(super) element: usize,
     /// Atoms that it stands for, as a share of all.
     pub(super) share: f64,
 }
 
 impl<T: Real> Weights<T> {
     pub(super) fn new(model: &Chgnet, elements: &[Element]) -> Weights<T> {
-        let known = elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?)));
-        let element = |(element, k): (Element, usize)| ElementWeights {
-            element,
-            embedding: rounded(model.embedding.row(k).to_vec()),
-            energy: model.atomic_energies[k],
+        let mut known: Vec<(Element, usize)> =
+            elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?))).collect();
+        known.sort_unstable();
+        known.dedup();
+        let element = |(element, k): &(Element, usize)| ElementWeights {
+            element: *element,
+            embedding: rounded(model.embedding.row(*k).to_vec()),
+            energy: model.atomic_energies[*k],
+            messages: known.par_iter().map(|(_, neighbour)| first::messages(model, *k, *neighbour)).collect(),
         };
         let (last, hidden) = model.readout.split_last().map_or((None, &[][..]), |(l, h)| (Some(l), h));
         let layer = |l: &Linear| (matrix(l.weights.view()), rounded(l.bias.to_vec()));
         Weights {
-            elements: known.map(element).collect(),
+            elements: known.par_iter().map(element).collect(),
             bond_table: bond_table(model),
             short_table: short_table(model),
             angle_table: angle_table(model),
@@ -124,40 +160,48 @@ impl<T: Real> Weights<T> {
     }
 
     /// The sites of a scene in terms of the model.
-    pub(super) fn sites(&self, scene: &Scene) -> Result<Vec<SiteWeights<T>>, EngineError> {
+    pub(super) fn sites(&self, scene: &Scene) -> Result<Vec<SiteWeights>, EngineError> {
         let site = |site: &crate::engine::Site| {
-            let found = self.elements.iter().find(|e| e.element == site.element);
+            let found = self.elements.iter().position(|e| e.element == site.element);
             let element = found.ok_or(EngineError::Element(site.element))?;
-            let share = site.multiplicity as f64 / scene.atom_count as f64;
-            Ok(SiteWeights { embedding: element.embedding.clone(), energy: element.energy, share })
+            Ok(SiteWeights { element, share: site.multiplicity as f64 / scene.atom_count as f64 })
         };
         scene.sites.iter().map(site).collect()
     }
 }
 
 fn bond_table<T: Real>(model: &Chgnet) -> Table<T> {
-    let weights = concatenate![Axis(1), model.bond_embedding, model.bond_weights];
+    let embedding = &model.bond_embedding;
+    let mut columns = vec![embedding.clone(), model.bond_weights.clone()];
+    let later = model.atom_convolutions.iter().skip(1);
+    columns.extend(later.map(|c| embedding.dot(&Split::new(&c.message).input(1))));
     let row = |r: &f64| model.bond_functions.at(*r);
-    Table::new(model.bond_functions.cutoff, FINER * T::TABLE_INTERVALS, |r| rows(r, row).dot(&weights))
+    let values = |r: &[f64]| Columns::rows(r, row).dot(&side_by_side(&columns));
+    Table::new(model.bond_functions.cutoff, FINER * T::TABLE_INTERVALS, values)
 }
 
 fn short_table<T: Real>(model: &Chgnet) -> Table<T> {
     let row = |r: &f64| model.short_functions.at(*r);
-    let values = |r: &[f64]| rows(r, row).dot(&model.short_weights);
+    let values = |r: &[f64]| Columns::rows(r, row).dot(&model.short_weights);
     Table::new(model.short_functions.cutoff, FINER * T::TABLE_INTERVALS, values)
 }
 
 fn angle_table<T: Real>(model: &Chgnet) -> Table<T> {
+    let embedding = &model.angle_embedding;
+    let mut columns = vec![embedding.clone()];
+    let messages = model.bond_convolutions.iter().take(1).map(|c| &c.message);
+    let messages = messages.chain(model.angle_updates.iter().take(1));
+    columns.extend(messages.map(|m| embedding.dot(&Split::new(m).input(2))));
     let row = |angle: &f64| model.angle_functions.at(*angle);
-    let values = |angles: &[f64]| rows(angles, row).dot(&model.angle_embedding);
-    Table::new(std::f64::consts::PI, FINER * T::TABLE_INTERVALS, values)
+    let values = |angles: &[f64]| Columns::rows(angles, row).dot(&side_by_side(&columns));
+    Table::new(std::f64::consts::PI, T::TABLE_INTERVALS, values)
 }
 
-/// Functions at many places: `[places][functions]`.
-fn rows(places: &[f64], functions: impl Fn(&f64) -> Array1<f64>) -> Array2<f64> {
-    let rows: Vec<Array1<f64>> = places.iter().map(functions).collect();
-    let columns = rows.first().map_or(0, Array1::len);
-    Array2::from_shape_fn((rows.len(), columns), |(i, k)| rows[i][k])
+/// Matrices of equal height in one.
+fn side_by_side(matrices: &[Array2<f64>]) -> Array2<f64> {
+    let height = matrices.first().map_or(0, |m| m.nrows());
+    let columns: Vec<_> = matrices.iter().flat_map(|m| m.columns()).collect();
+    Array2::from_shape_fn((height, columns.len()), |(i, k)| columns[k][i])
 }
 
 impl<T: Real> AtomLayer<T> {
