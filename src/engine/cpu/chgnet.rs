@@ -4,8 +4,8 @@
 //! ones is computed. The rows of several points stand below one another in the matrix products:
 //!
 //! ```text
-//! weights      model -> matrices by inputs, tables of the functions of distance and angle
 //! first        the first messages between atoms, in tables
+//! weights      model -> matrices by inputs, tables of the functions of distance and angle
 //! rows         points -> the bonds and angles that are short enough, and how they hang together
 //! gated        rows of one layer -> gated messages: vectors over the features
 //! forward      rows -> energies

@@ -4,7 +4,6 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 
-use super::weights::Columns;
 use crate::engine::cpu::{Real, Table};
 use crate::potential::chgnet::{Branch, Chgnet, Convolution, FEATURES, Linear, Norm};
 
@@ -25,9 +24,16 @@ pub(super) fn messages<T: Real>(model: &Chgnet, centre: usize, neighbour: usize)
     })
 }
 
+/// Functions at many places, `[places][functions]`.
+pub(super) fn functions_at(places: &[f64], functions: impl Fn(&f64) -> Array1<f64>) -> Array2<f64> {
+    let rows: Vec<Array1<f64>> = places.iter().map(functions).collect();
+    let columns = rows.first().map_or(0, Array1::len);
+    Array2::from_shape_fn((rows.len(), columns), |(i, k)| rows[i][k])
+}
+
 /// Messages at some distances, `[distances][C]`.
 fn at(model: &Chgnet, layer: &Convolution, atoms: &[Array1<f64>; 2], distances: &[f64]) -> Array2<f64> {
-    let functions = Columns::rows(distances, |r| model.bond_functions.at(*r));
+    let functions = functions_at(distances, |r| model.bond_functions.at(*r));
     let bonds = functions.dot(&model.bond_embedding);
     let branch = |branch: &Branch| {
         let [centre, neighbour] = atoms;

@@ -4,7 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 
-use super::first;
+use super::first::{self, functions_at};
 use crate::crystal::Element;
 use crate::engine::cpu::real::rounded;
 use crate::engine::cpu::{Matrix, Real, Table};
@@ -35,13 +35,6 @@ impl Columns {
     pub(super) const BOND_LAYER: usize = FEATURES;
     /// The same for the first update of the angles.
     pub(super) const ANGLE_LAYER: usize = FEATURES + BOTH;
-
-    /// Functions at many places: `[places][functions]`.
-    pub(super) fn rows(places: &[f64], functions: impl Fn(&f64) -> Array1<f64>) -> Array2<f64> {
-        let rows: Vec<Array1<f64>> = places.iter().map(functions).collect();
-        let columns = rows.first().map_or(0, Array1::len);
-        Array2::from_shape_fn((rows.len(), columns), |(i, k)| rows[i][k])
-    }
 }
 
 /// All weights.
@@ -176,13 +169,13 @@ fn bond_table<T: Real>(model: &Chgnet) -> Table<T> {
     let later = model.atom_convolutions.iter().skip(1);
     columns.extend(later.map(|c| embedding.dot(&Split::new(&c.message).input(1))));
     let row = |r: &f64| model.bond_functions.at(*r);
-    let values = |r: &[f64]| Columns::rows(r, row).dot(&side_by_side(&columns));
+    let values = |r: &[f64]| functions_at(r, row).dot(&side_by_side(&columns));
     Table::new(model.bond_functions.cutoff, FINER * T::TABLE_INTERVALS, values)
 }
 
 fn short_table<T: Real>(model: &Chgnet) -> Table<T> {
     let row = |r: &f64| model.short_functions.at(*r);
-    let values = |r: &[f64]| Columns::rows(r, row).dot(&model.short_weights);
+    let values = |r: &[f64]| functions_at(r, row).dot(&model.short_weights);
     Table::new(model.short_functions.cutoff, FINER * T::TABLE_INTERVALS, values)
 }
 
@@ -193,7 +186,7 @@ fn angle_table<T: Real>(model: &Chgnet) -> Table<T> {
     let messages = messages.chain(model.angle_updates.iter().take(1));
     columns.extend(messages.map(|m| embedding.dot(&Split::new(m).input(2))));
     let row = |angle: &f64| model.angle_functions.at(*angle);
-    let values = |angles: &[f64]| Columns::rows(angles, row).dot(&side_by_side(&columns));
+    let values = |angles: &[f64]| functions_at(angles, row).dot(&side_by_side(&columns));
     Table::new(std::f64::consts::PI, T::TABLE_INTERVALS, values)
 }
 
