@@ -201,8 +201,8 @@ fn overlapping_atoms_make_a_false_basin_that_the_distance_cost_tells() {
     assert!(near.distance_cost > 0.0 && nearer.distance_cost > near.distance_cost, "{nearer:?}");
 }
 
-/// The model's file with some bytes of its pickle replaced.
-fn changed(from: &[u8], to: &[u8]) -> Result<Potential, String> {
+/// The model's file with its pickle changed.
+fn changed(edit: impl Fn(&mut Vec<u8>)) -> Result<Potential, String> {
     let (_, bytes) = EMBEDDED.iter().find(|(name, _)| DEFAULT.ends_with(name)).unwrap();
     let mut old = ZipArchive::new(Cursor::new(*bytes)).unwrap();
     let mut new = ZipWriter::new(Cursor::new(Vec::new()));
@@ -212,8 +212,7 @@ fn changed(from: &[u8], to: &[u8]) -> Result<Potential, String> {
         let mut content = Vec::new();
         member.read_to_end(&mut content).unwrap();
         if name.ends_with("data.pkl") {
-            let place = content.windows(from.len()).position(|w| w == from).expect("what is to be replaced");
-            content.splice(place..place + from.len(), to.iter().copied());
+            edit(&mut content);
         }
         new.start_file(name, SimpleFileOptions::default().compression_method(CompressionMethod::Stored))
             .unwrap();
@@ -222,23 +221,46 @@ fn changed(from: &[u8], to: &[u8]) -> Result<Potential, String> {
     Potential::from_bytes("changed.pth.tar", new.finish().unwrap().into_inner()).map_err(|e| e.to_string())
 }
 
+fn place_of(what: &[u8], content: &[u8]) -> usize {
+    content.windows(what.len()).position(|w| w == what).expect("what is to be changed")
+}
+
+/// Replaces bytes.
+fn replace(from: &[u8], to: &[u8], content: &mut Vec<u8>) {
+    let place = place_of(from, content);
+    content.splice(place..place + from.len(), to.iter().copied());
+}
+
+/// Gives a hyperparameter another small number.
+fn set(key: &[u8], value: u8, content: &mut [u8]) {
+    let after = place_of(key, content) + key.len();
+    let number = place_of(b"K", &content[after..]);
+    content[after + number + 1] = value;
+}
+
 #[test]
 fn other_hyperparameters_and_tensors_are_refused_by_name() {
-    for (from, to, reason) in [
+    type Edit<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let edits: [(Edit, &str); 7] = [
+        (&|c| set(b"num_radial", 30, c), "num_radial = 30, which is not supported; CHGNet 0.3.0 has 31"),
+        (&|c| set(b"cutoff_coeff", 6, c), "cutoff_coeff = 6"),
+        (&|c| replace(b"gMLP_norm", b"gMLP_narm", c), "gMLP_norm = nothing"),
+        (&|c| replace(b"X\x05\x00\x00\x00layer", b"X\x05\x00\x00\x00batch", c), "norm = batch"),
+        (&|c| replace(b"model_args", b"model_orgs", c), "dictionary"),
+        (&|c| replace(b"readout_norm.weight", b"readout_norm.waight", c), "no tensor `readout_norm.weight`"),
         (
-            &b"num_radial"[..],
-            &b"num_radiol"[..],
-            "num_radial = nothing, which is not supported; CHGNet 0.3.0 has 31",
+            &|c| {
+                set(b"num_radial", 9, c);
+                set(b"atom_graph_cutoff", 5, c);
+            },
+            "it is CHGNet 0.2.0, which is not supported",
         ),
-        (b"gMLP_norm", b"gMLP_narm", "gMLP_norm = nothing"),
-        (b"X\x05\x00\x00\x00layer", b"X\x05\x00\x00\x00batch", "norm = batch"),
-        (b"model_args", b"model_orgs", "dictionary"),
-        (b"readout_norm.weight", b"readout_norm.waight", "there is no tensor `readout_norm.weight`"),
-    ] {
-        let error = changed(from, to).unwrap_err();
+    ];
+    for (edit, reason) in edits {
+        let error = changed(edit).unwrap_err();
         assert!(error.starts_with("changed.pth.tar: ") && error.contains(reason), "{error}");
     }
-    assert_eq!(changed(b"MPtrj", b"MPxyz").unwrap().heads(), ["MPxyz"]);
+    assert_eq!(changed(|c| replace(b"MPtrj", b"MPxyz", c)).unwrap().heads(), ["MPxyz"]);
 }
 
 #[test]

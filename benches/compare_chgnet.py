@@ -2,7 +2,7 @@
 
     cargo bench --bench point --no-run
     pip install -r tests/reference/requirements-chgnet.txt
-    python benches/chgnet.py --output benches/results/chgnet.md
+    python benches/compare_chgnet.py --output benches/results/chgnet.md
 
 The package computes energies only, float32, in batches of 1, 4 and 16 copies of a structure with atoms displaced by 0.02 A at random, once with the
 graphs made before and once from structures; its best batch counts. s2dpes takes points of a landscape of the structure. The programs take turns; a time
@@ -109,7 +109,7 @@ def report(times):
     return "\n".join([
         "# s2dpes and the package chgnet on one thread", "",
         f"- date: {datetime.datetime.now().isoformat(' ', 'minutes')}", f"- CPU: {cpu_name()}, load average {os.getloadavg()[0]:.1f}",
-        "- command: `python benches/chgnet.py --output benches/results/chgnet.md`", f"- versions: {versions}", "", "## Times", "",
+        "- command: `python benches/compare_chgnet.py --output benches/results/chgnet.md`", f"- versions: {versions}", "", "## Times", "",
         table(["structure", "program", "what", "us/point"], rows, 1), "",
         "The package's point is one structure. A point of s2dpes is a node of the grid: the time of the points that were evaluated over the number of nodes.",
         "", "## How many times faster s2dpes is", "", table(["structure", "s2dpes", f"chgnet, {PREBUILT}", f"chgnet, {FROM_STRUCTURES}"], ratios, 2), "",
