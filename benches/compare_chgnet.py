@@ -113,7 +113,7 @@ def report(times):
         table(["structure", "program", "what", "us/point"], rows, 1), "",
         "The package's point is one structure. A point of s2dpes is a node of the grid: the time of the points that were evaluated over the number of nodes.",
         "", "## How many times faster s2dpes is", "", table(["structure", "s2dpes", f"chgnet, {PREBUILT}", f"chgnet, {FROM_STRUCTURES}"], ratios, 2), "",
-        "Against the package's best batch. A landscape needs a new graph at every point: the last column is what it takes there.", ""])
+        "Against the package's best batch; with a load average above one, other programs disturbed both. A landscape needs a new graph at every point: the last column is what it takes there.", ""])
 
 
 def main():
