@@ -77,7 +77,6 @@ impl<T: Real> Rows<T> {
 
     /// Finds the rows of some points.
     pub(super) fn find(&mut self, scene: &Scene, weights: &Weights<T>, points: &[Point]) {
-        let Some(network) = &scene.network else { return };
         self.sites = scene.sites.len();
         self.places.clear();
         self.first_places.clear();
@@ -87,6 +86,9 @@ impl<T: Real> Rows<T> {
         self.angles.clear();
         self.angle_places.clear();
         self.rows.clear();
+        self.short = 0;
+        // A scene that was made for a potential without angles has no bonds here.
+        let Some(network) = &scene.network else { return };
         self.rows.resize(points.len() * network.undirected.len(), NONE);
         // Lengths are cheaper to find twice than to keep.
         for (p, point) in points.iter().enumerate() {
