@@ -114,7 +114,9 @@ impl Bench<'_> {
     /// Checks first, then times, then kernels.
     fn measure<T: CudaReal>(&self, output: &mut Output) -> Result<(), Failure> {
         let Landscapes { scene, every, irreducible, .. } = &self.landscapes;
-        let Family::Mace(mace) = &self.potential.family;
+        let Family::Mace(mace) = &self.potential.family else {
+            return Err(format!("{}: there are no GPU kernels for this family", self.potential.source).into());
+        };
         let elements = scene.landscape.elements();
         let mut gpu = GpuEngine::<T>::new(mace, &elements, 0, self.device.clone())?;
         let mut cpu = CpuEngine::<T>::new(mace, &elements, 0);

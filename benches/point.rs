@@ -108,11 +108,14 @@ fn main() -> Result<(), Failure> {
 fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn Engine>, EngineError> {
     let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
     elements.dedup();
-    let Family::Mace(mace) = &model.potential.family;
-    Ok(match (arguments.direct, model.precision) {
-        (false, _) => model.engine(&elements, &Place::Cpu)?,
-        (true, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false)),
-        (true, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false)),
+    Ok(match (&model.potential.family, arguments.direct, model.precision) {
+        (Family::Mace(mace), true, Precision::Single) => {
+            Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false))
+        }
+        (Family::Mace(mace), true, Precision::Double) => {
+            Box::new(MaceEngine::<f64>::new(mace, &elements, 0).keeping(false))
+        }
+        _ => model.engine(&elements, &Place::Cpu)?,
     })
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::crystal::Element;
 #[cfg(feature = "cuda")]
 use crate::engine::Scene;
+use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 #[cfg(feature = "cuda")]
 use crate::engine::cuda::mace::{MaceEngine as CudaEngine, memory_of};
@@ -49,33 +50,51 @@ pub struct Model {
 
 impl Model {
     /// An engine for the elements of a scene.
+    ///
+    /// A family without kernels is computed on CPUs wherever the rank is.
     pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
-        let Family::Mace(mace) = &self.potential.family;
-        let head = self.head;
-        Ok(match (place, self.precision) {
-            (Place::Cpu, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, elements, head)),
-            (Place::Cpu, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, elements, head)),
+        let (family, head) = (&self.potential.family, self.head);
+        Ok(match (family, place, self.precision) {
             #[cfg(feature = "cuda")]
-            (Place::Gpu(gpu), Precision::Single) => {
+            (Family::Mace(mace), Place::Gpu(gpu), Precision::Single) => {
                 Box::new(CudaEngine::<f32>::new(mace, elements, head, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
-            (Place::Gpu(gpu), Precision::Double) => {
+            (Family::Mace(mace), Place::Gpu(gpu), Precision::Double) => {
                 Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
             }
+            (Family::Mace(mace), Place::Cpu, Precision::Single) => {
+                Box::new(MaceEngine::<f32>::new(mace, elements, head))
+            }
+            (Family::Mace(mace), Place::Cpu, Precision::Double) => {
+                Box::new(MaceEngine::<f64>::new(mace, elements, head))
+            }
+            (Family::Chgnet(chgnet), _, Precision::Single) => {
+                Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
+            }
+            (Family::Chgnet(chgnet), _, Precision::Double) => {
+                Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
+            }
         })
+    }
+
+    /// Whether there are kernels for its family.
+    pub fn has_kernels(&self) -> bool {
+        matches!(self.potential.family, Family::Mace(_))
     }
 }
 
 #[cfg(feature = "cuda")]
 impl Model {
-    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators.
-    pub fn gpu_memory(&self, scene: &Scene) -> Result<(usize, usize), EngineError> {
-        let Family::Mace(mace) = &self.potential.family;
+    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
+    /// if it computes on CPUs.
+    pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
+        let Family::Mace(mace) = &self.potential.family else { return Ok(None) };
         match self.precision {
             Precision::Single => memory_of::<f32>(mace, scene, self.head),
             Precision::Double => memory_of::<f64>(mace, scene, self.head),
         }
+        .map(Some)
     }
 }
 

@@ -45,7 +45,7 @@ fn landscape(file: &str, potential: &Potential, nodes: [usize; 2]) -> Arc<Landsc
 }
 
 fn engine<T: CudaReal>(potential: &Potential, scene: &Scene) -> MaceEngine<T> {
-    let Family::Mace(mace) = &potential.family;
+    let Family::Mace(mace) = &potential.family else { panic!("{} is no MACE", potential.source) };
     MaceEngine::new(mace, &scene.landscape.elements(), 0, device()).unwrap()
 }
 

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use s2dpes::potential::chgnet::{Chgnet, RadialFunctions};
+use s2dpes::potential::mace::{Layer, Mace};
 use s2dpes::potential::{EMBEDDED, Family, Potential};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Ending, Failure};
 
@@ -55,8 +57,46 @@ fn elements(potential: &Potential) -> Vec<&'static str> {
 }
 
 fn info_text(potential: &Potential) -> String {
-    let Family::Mace(mace) = &potential.family;
-    let features = |layer: &s2dpes::potential::mace::Layer| {
+    let of_family = match &potential.family {
+        Family::Mace(mace) => mace_lines(mace),
+        Family::Chgnet(chgnet) => chgnet_lines(chgnet),
+    };
+    let before =
+        [("source", potential.source.clone()), ("architecture", potential.architecture().to_string())];
+    let after = [
+        ("elements", format!("{}: {}", potential.elements().len(), elements(potential).join(" "))),
+        ("heads", potential.heads().join(", ")),
+        ("parameters", potential.parameters().to_string()),
+        ("precision", if potential.is_double() { "float64" } else { "float32" }.to_string()),
+        ("sha256", potential.sha256.clone()),
+    ];
+    let lines = before.into_iter().chain(of_family).chain(after);
+    lines.map(|(key, value)| format!("{key:<13} {value}\n")).collect()
+}
+
+fn chgnet_lines(chgnet: &Chgnet) -> Vec<(&'static str, String)> {
+    let Chgnet { bond_functions, short_functions, angle_functions, .. } = chgnet;
+    let functions =
+        |f: &RadialFunctions| format!("{} Angstrom, {} radial functions", f.cutoff, f.frequencies.len());
+    vec![
+        (
+            "layers",
+            format!(
+                "{} over bonds, {} over angles",
+                chgnet.atom_convolutions.len(),
+                chgnet.bond_convolutions.len()
+            ),
+        ),
+        ("cutoff", functions(bond_functions)),
+        (
+            "angles",
+            format!("{}, {} functions of the angle", functions(short_functions), angle_functions.len()),
+        ),
+    ]
+}
+
+fn mace_lines(mace: &Mace) -> Vec<(&'static str, String)> {
+    let features = |layer: &Layer| {
         let outputs = layer
             .outputs
             .iter()
@@ -65,29 +105,44 @@ fn info_text(potential: &Potential) -> String {
     };
     let layers: Vec<String> = mace.layers.iter().map(features).collect();
     let yes = |flag: bool| if flag { "yes" } else { "no" };
-    let lines = [
-        ("source", potential.source.clone()),
-        ("architecture", potential.architecture().to_string()),
+    vec![
         ("layers", layers.join("\n              ")),
         ("harmonics", format!("up to degree {}", mace.lmax)),
         ("correlation", mace.layers[0].contractions[0].bases.len().to_string()),
         ("cutoff", format!("{} Angstrom, {} radial functions", mace.radial.cutoff, mace.radial.len())),
         ("Agnesi", yes(mace.radial.transform.is_some()).to_string()),
         ("ZBL", yes(mace.zbl.is_some()).to_string()),
-        ("elements", format!("{}: {}", mace.elements.len(), elements(potential).join(" "))),
-        ("heads", mace.heads.join(", ")),
-        ("parameters", mace.parameters.to_string()),
-        ("precision", if mace.double { "float64" } else { "float32" }.to_string()),
-        ("sha256", potential.sha256.clone()),
-    ];
-    lines.iter().map(|(key, value)| format!("{key:<13} {value}\n")).collect()
+    ]
 }
 
-fn info_json(potential: &Potential) -> serde_json::Value {
-    let Family::Mace(mace) = &potential.family;
+fn info_json(potential: &Potential) -> Value {
+    let mut info = match &potential.family {
+        Family::Mace(mace) => mace_json(mace),
+        Family::Chgnet(chgnet) => chgnet_json(chgnet),
+    };
+    info["source"] = json!(potential.source);
+    info["architecture"] = json!(potential.architecture());
+    info["elements"] = json!(elements(potential));
+    info["heads"] = json!(potential.heads());
+    info["parameters"] = json!(potential.parameters());
+    info["dtype"] = json!(if potential.is_double() { "float64" } else { "float32" });
+    info["sha256"] = json!(potential.sha256);
+    info
+}
+
+fn chgnet_json(chgnet: &Chgnet) -> Value {
     json!({
-        "source": potential.source,
-        "architecture": potential.architecture(),
+        "bond_layers": chgnet.atom_convolutions.len(),
+        "angle_layers": chgnet.bond_convolutions.len(),
+        "cutoff_A": chgnet.bond_functions.cutoff,
+        "radial_functions": chgnet.bond_functions.frequencies.len(),
+        "angle_cutoff_A": chgnet.short_functions.cutoff,
+        "angle_functions": chgnet.angle_functions.len(),
+    })
+}
+
+fn mace_json(mace: &Mace) -> Value {
+    json!({
         "blocks": mace.layers.iter().map(|l| l.block.clone()).collect::<Vec<_>>(),
         "channels": mace.channels,
         "hidden_degrees": mace.layers.iter().map(|l| l.outputs.clone()).collect::<Vec<_>>(),
@@ -97,10 +152,5 @@ fn info_json(potential: &Potential) -> serde_json::Value {
         "radial_functions": mace.radial.len(),
         "agnesi": mace.radial.transform.is_some(),
         "zbl": mace.zbl.is_some(),
-        "elements": elements(potential),
-        "heads": mace.heads,
-        "parameters": mace.parameters,
-        "dtype": if mace.double { "float64" } else { "float32" },
-        "sha256": potential.sha256,
     })
 }

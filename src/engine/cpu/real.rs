@@ -7,6 +7,8 @@ use std::ops::Add;
 
 use pulp::Simd;
 
+use super::exponential::{exp_minus_f32s, exp_minus_f64s};
+
 /// Arrays over channels are padded with zeros to a multiple of this, which every vector width divides.
 pub const LANES: usize = 16;
 
@@ -47,12 +49,19 @@ pub trait Real:
     fn add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a * b`.
     fn multiply<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a / b`.
+    fn divide<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The sum of all places.
+    fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+    /// `e^-a`, at most about 1e38 and at least about 1e-38.
+    fn exp_minus<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
 }
 
 /// Implements [`Real`] by pulp's functions for a type, whose names end in its own.
 macro_rules! real {
     ($type:ty, $vector:ident, $name:literal, $intervals:literal,
-     $as:ident, $as_mut:ident, $splat:ident, $fma:ident, $add:ident, $mul:ident) => {
+     $as:ident, $as_mut:ident, $splat:ident, $fma:ident, $add:ident, $mul:ident, $div:ident, $sum:ident,
+     $exp_minus:ident) => {
         impl Real for $type {
             const NAME: &'static str = $name;
             const TABLE_INTERVALS: usize = $intervals;
@@ -99,6 +108,21 @@ macro_rules! real {
             fn multiply<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$mul(a, b)
             }
+
+            #[inline(always)]
+            fn divide<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$div(a, b)
+            }
+
+            #[inline(always)]
+            fn sum<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$sum(a)
+            }
+
+            #[inline(always)]
+            fn exp_minus<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
+                $exp_minus(simd, a)
+            }
         }
     };
 }
@@ -113,7 +137,10 @@ real!(
     splat_f32s,
     mul_add_f32s,
     add_f32s,
-    mul_f32s
+    mul_f32s,
+    div_f32s,
+    reduce_sum_f32s,
+    exp_minus_f32s
 );
 real!(
     f64,
@@ -125,7 +152,10 @@ real!(
     splat_f64s,
     mul_add_f64s,
     add_f64s,
-    mul_f64s
+    mul_f64s,
+    div_f64s,
+    reduce_sum_f64s,
+    exp_minus_f64s
 );
 
 /// Vectors in `LANES` numbers.
