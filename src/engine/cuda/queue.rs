@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cudarc::driver::sys::CUevent_flags::CU_EVENT_DEFAULT;
 use cudarc::driver::{
     CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, LaunchArgs,
-    LaunchConfig, ValidAsZeroBits,
+    LaunchConfig, PushKernelArg, ValidAsZeroBits,
 };
 
 /// Threads of a block of every kernel; some rely on it.
@@ -162,7 +162,14 @@ impl<'a> DerefMut for Launch<'a> {
     }
 }
 
-impl Launch<'_> {
+impl<'a> Launch<'a> {
+    /// Adds numbers one after another.
+    pub(super) fn numbers(&mut self, numbers: &'a [i32]) {
+        numbers.iter().for_each(|n| {
+            self.arguments.arg(n);
+        });
+    }
+
     /// Asks for the launch.
     ///
     /// # Safety

@@ -25,9 +25,7 @@ pub fn normalise<T: CudaReal>(
     let lengths = [column, shape.sites, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Normalise);
     launch.arg(&buffers.views).arg(&tables.incoming).arg(&tables.incoming_begins);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.normalisers);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers
     // that live as long as they do, for at least so many points.
@@ -47,9 +45,7 @@ pub fn apply_first<T: CudaReal>(
     let lengths = [tables.output_count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::ApplyFirst);
     launch.arg(views).arg(&tables.outputs).arg(&tables.terms);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: the arguments are those of the kernel; outputs are numbered without gaps, so all lie within what is
@@ -70,9 +66,7 @@ pub fn apply_later<T: CudaReal>(
     let lengths = [tables.output_count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::ApplyLater);
     launch.arg(views).arg(&tables.outputs).arg(&tables.terms).arg(features);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: as for `apply_first`; terms name rows of the features, of which the caller has all.
@@ -93,9 +87,7 @@ pub fn first_messages<T: CudaReal>(
     let lengths = [count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::FirstMessages);
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted above,
     // and ways name pairs of their groups and functions within the tables.
@@ -117,9 +109,7 @@ pub fn later_messages<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::LaterMessages);
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables).arg(features);
     launch.arg(&tables.counts);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     // SAFETY: as for `first_messages`; ways name rows of the features, of which the caller has all.
     unsafe { launch.launch(threads(points * count * channels / 4)) }
@@ -175,9 +165,7 @@ pub fn contract<T: CudaReal>(
         Some(normalisers) => launch.arg(normalisers),
         None => launch.arg(&none),
     };
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(products);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: the arguments are those of the kernel (a null pointer for no normalisers), the messages as long as asserted
@@ -199,9 +187,7 @@ pub fn linear_readout<T: CudaReal>(
     let lengths = [shape.sites, shape.channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::LinearReadout);
     launch.arg(features).arg(weights).arg(constants);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(readouts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
     unsafe { launch.launch(threads(32 * shape.sites * points)) }
@@ -220,9 +206,7 @@ pub fn hidden_readout<T: CudaReal>(
     let lengths = [sites, units, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::HiddenReadout);
     launch.arg(hidden).arg(weights);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(readouts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
     unsafe { launch.launch(threads(sites * points)) }
@@ -247,9 +231,7 @@ pub fn energy<T: CudaReal>(
     launch.arg(&buffers.readouts).arg(&separation.multiplicities);
     launch.arg(&buffers.missing).arg(&buffers.smallest);
     launch.arg(&tables.scale).arg(&separation.self_cost).arg(&separation.shortest);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.outputs);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers
     // that live as long as they do, for at least so many points.

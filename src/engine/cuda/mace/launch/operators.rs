@@ -44,9 +44,7 @@ pub fn distance_cost<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::DistanceCost);
     launch.arg(&separation.cell).arg(&buffers.positions);
     launch.arg(&separation.representatives).arg(&separation.thresholds);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.missing).arg(&mut buffers.smallest);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
     unsafe { launch.launch(threads(points * representatives)) }
@@ -67,9 +65,7 @@ pub fn neighbours<T: CudaReal>(
     let lengths = [axes, shells, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Neighbours);
     launch.arg(&group.vectors).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&buffers.values);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&cutoff).arg(&COINCIDENCE);
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
@@ -94,9 +90,7 @@ pub fn places<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Places);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
     launch.arg(&inverse_step).arg(&intervals);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.places);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
     unsafe { launch.launch(threads(nodes * shells)) }
@@ -120,9 +114,7 @@ pub fn harmonics<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Harmonics);
     launch.arg(&group.vectors).arg(&group.bond_weights).arg(&group.shell_bonds).arg(&model.norms);
     launch.arg(&buffers.values).arg(&buffers.begins).arg(&buffers.places);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.harmonics);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
     // group.
@@ -148,9 +140,7 @@ pub fn angular<T: CudaReal>(
     launch.arg(&buffers.harmonics).arg(&group.couplings).arg(&group.bond_couplings).arg(&group.bond_strides);
     launch.arg(&group.bond_directions).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&group.pair_rows);
     launch.arg(&buffers.begins).arg(&buffers.places);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.angular);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // bond's coupling, with at least as many rows as its direction has, within the group's couplings.
@@ -176,9 +166,7 @@ pub fn pair_scalars<T: CudaReal>(
     launch.arg(&model.densities).arg(&group.density_tables).arg(&group.repulsions).arg(&group.shell_pairs);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
     launch.arg(&inverse_step).arg(&intervals);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.pair_scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // pair's table within the densities.
@@ -202,9 +190,7 @@ pub fn sum_scalars<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::SumScalars);
     launch.arg(&group.sums).arg(&buffers.pair_scalars).arg(&group.shell_weights);
     launch.arg(&buffers.begins).arg(&buffers.entries);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
     unsafe { launch.launch(threads(nodes * sums)) }
@@ -227,9 +213,7 @@ pub fn operators<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Operators);
     launch.arg(&group.operator_rows).arg(&model.tables);
     launch.arg(&buffers.begins).arg(&buffers.places).arg(&buffers.angular);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.operators);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan names functions
     // within the tables and rows within the angular parts.
