@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh Debian or Ubuntu machine that has Rust.
 
-.PHONY: demo test lint setup readers slurm clean
+.PHONY: demo test lint setup readers slurm kernels gpu-dry-run clean
 
 demo: setup
 	cargo build --release
@@ -26,6 +26,16 @@ readers: setup
 # Runs s2dpes under a real Slurm with MPICH; as root on Debian, which it installs them from.
 slurm: setup
 	tests/slurm/run.sh
+
+# Compiles the kernels with NVIDIA's compiler, which pip fetches into target/nvrtc, and with AMD's from Debian, and
+# writes what they use to benches/results/kernels.md. No GPU is needed.
+kernels:
+	python3 tests/kernels/compile.py
+	tests/kernels/hip.sh
+
+# What tests/gpu/run.sh does on a machine with a GPU, small and through the imitated driver.
+gpu-dry-run: setup
+	tests/gpu/run.sh --dry-run
 
 setup:
 	tools/setup.sh

@@ -49,7 +49,7 @@ fn main() -> Result<(), Failure> {
             Some(folder) => Potential::load(&folder.join(format!("{name}.model")).to_string_lossy())?,
             None => stored(&data, &name)?,
         });
-        let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
+        let Family::Mace(mace) = &potential.family else { panic!("{name} is no MACE") };
         let rows = records.iter().map(|r| compare(&data, &potential, r)).collect::<Result<Vec<_>, _>>()?;
         let worst = |k: usize| rows.iter().map(|r| r[k]).fold(0.0, f64::max);
         let (single, double) = (table_error::<f32>(mace), table_error::<f64>(mace));

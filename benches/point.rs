@@ -110,7 +110,6 @@ fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn
     let mut elements: Vec<Element> = scene.sites.iter().map(|s| s.element).collect();
     elements.dedup();
     Ok(match (&model.potential.family, arguments.direct, model.precision) {
-        (_, false, _) => model.engine(&elements, &Place::Cpu)?,
         (Family::Mace(mace), true, Precision::Single) => {
             Box::new(MaceEngine::<f32>::new(mace, &elements, 0).keeping(false))
         }
@@ -123,6 +122,7 @@ fn engine(model: &Model, scene: &Scene, arguments: &Arguments) -> Result<Box<dyn
         (Family::Sevennet(sevennet), true, Precision::Double) => {
             Box::new(SevennetEngine::<f64>::new(sevennet, &elements).keeping(false))
         }
+        _ => model.engine(&elements, &Place::Cpu)?,
     })
 }
 

@@ -95,8 +95,8 @@ __device__ __forceinline__ void finish(const Product& product, const real* bias,
 
 KERNEL(linear)(const Product* products, int product_count, const real* weights, const real* biases, const real* input,
                int points, real* output) {
-    __shared__ alignas(16) real inputs_tile[2][TILE_DEPTH][INPUT_STRIDE];
-    __shared__ alignas(16) real weights_tile[2][TILE_DEPTH][TILE_COLUMNS];
+    alignas(16) __shared__ real inputs_tile[2][TILE_DEPTH][INPUT_STRIDE];
+    alignas(16) __shared__ real weights_tile[2][TILE_DEPTH][TILE_COLUMNS];
     unsigned tile = blockIdx.x;
     int index = 0;
     unsigned tile_columns = 0;

@@ -3,6 +3,7 @@
 mod doctor;
 mod eval;
 mod inspect;
+mod map;
 mod model;
 mod plan;
 mod plot;
@@ -35,6 +36,7 @@ struct Arguments {
 enum Command {
     Inspect(inspect::Arguments),
     Eval(eval::Arguments),
+    Map(map::Arguments),
     Plan(plan::Arguments),
     Run(run::Arguments),
     Status(status::Arguments),
@@ -100,7 +102,7 @@ pub(crate) fn main() -> ExitCode {
     let rank = Launch::of_environment().rank;
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(_) if rank > 0 && std::env::args().nth(1).is_some_and(|word| word == "run") => {
+        Err(_) if rank > 0 && std::env::args().nth(1).is_some_and(|word| word == "run" || word == "map") => {
             return LEFT_TO_RANK_0;
         }
         Err(error) => error.exit(),
@@ -109,6 +111,7 @@ pub(crate) fn main() -> ExitCode {
     let ending = match &arguments.command {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
+        Command::Map(arguments) => map::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Status(arguments) => status::run(arguments),
@@ -121,7 +124,7 @@ pub(crate) fn main() -> ExitCode {
             std::io::stdout().write_all(&script).map(|()| Ending::Complete).map_err(Failure::from)
         }
     };
-    let is_left_to_rank_0 = rank > 0 && matches!(arguments.command, Command::Run(_));
+    let is_left_to_rank_0 = rank > 0 && matches!(arguments.command, Command::Run(_) | Command::Map(_));
     match ending {
         Err(Failure::Input(_)) if is_left_to_rank_0 => LEFT_TO_RANK_0,
         ending => exit_code(ending),

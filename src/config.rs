@@ -13,6 +13,7 @@ pub use complaint::ConfigError;
 
 use crate::crystal::Element;
 use crate::landscape::{Relation, Thresholds};
+use crate::potential;
 use crate::store::schema::is_usable;
 use crate::work::Precision;
 use complaint::Source;
@@ -34,7 +35,7 @@ pub struct Campaign {
     pub equivalence: Option<Relation>,
     /// Nodes of a tile's block.
     pub points_per_tile: usize,
-    /// Models in order.
+    /// Models in order; the default one if the file names none.
     pub models: Vec<ModelSpec>,
     /// Structures in order, patterns expanded to files.
     pub structures: Vec<StructureSpec>,
@@ -53,6 +54,14 @@ pub struct ModelSpec {
     pub head: Option<String>,
     /// Arithmetic.
     pub precision: Precision,
+}
+
+impl ModelSpec {
+    /// The model of a campaign that names none: the one inside the program that knows nearly all elements.
+    fn default_with(precision: Precision) -> ModelSpec {
+        let name = potential::DEFAULT.trim_start_matches("embedded:").to_string();
+        ModelSpec { name, source: potential::DEFAULT.to_string(), head: None, precision }
+    }
 }
 
 /// Structures to read, all with the same landscapes.
@@ -157,20 +166,18 @@ impl Check<'_> {
             Some(points) if (1..=1 << 24).contains(points.get_ref()) => points.into_inner(),
             Some(points) => return Err(self.at(&points, "a tile has 1 to 16777216 points", "leave it out")),
         };
-        let models =
+        let mut models =
             (file.model.into_iter()).map(|m| self.model(m, precision)).collect::<Result<Vec<_>, _>>()?;
+        if models.is_empty() {
+            models.push(ModelSpec::default_with(precision));
+        }
         self.unique(models.iter().map(|m| m.name.as_str()), "models")?;
         let structures = (file.structure.into_iter())
             .map(|s| self.structure(s, symprec))
             .collect::<Result<Vec<_>, _>>()?;
-        let missing = |what: &str, table: &str| {
-            ConfigError::new(format!("{}: there is no {what}; add a [[{table}]]", self.source.path))
-        };
-        if models.is_empty() {
-            return Err(missing("model", "model"));
-        }
         if structures.is_empty() {
-            return Err(missing("structure", "structure"));
+            let path = &self.source.path;
+            return Err(ConfigError::new(format!("{path}: there is no structure; add a [[structure]]")));
         }
         Ok(Campaign {
             text: self.source.text.to_string(),

@@ -4,6 +4,7 @@ mod bond;
 pub mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod network;
 mod place;
 mod scene;
 mod site;
@@ -11,6 +12,7 @@ mod site;
 use std::sync::Arc;
 
 pub use bond::{Bond, Pair, Shell};
+pub use network::{Angle, Leg, Network};
 pub use place::{EngineChoice, Gpu, Gpus, Place};
 pub use scene::{Scene, SceneError};
 pub use site::Site;

@@ -1,6 +1,7 @@
 //! Weights and hyperparameters of interatomic potentials, on no device yet.
 
 mod archive;
+pub mod chgnet;
 pub mod mace;
 mod module;
 mod pickle;
@@ -11,6 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
+use chgnet::Chgnet;
 use mace::Mace;
 use sevennet::Sevennet;
 
@@ -53,6 +55,8 @@ pub struct Potential {
 pub enum Family {
     /// MACE, as saved by mace-torch.
     Mace(Box<Mace>),
+    /// CHGNet, as the package chgnet ships it.
+    Chgnet(Box<Chgnet>),
     /// SevenNet, as saved by sevenn.
     Sevennet(Box<Sevennet>),
 }
@@ -60,8 +64,13 @@ pub enum Family {
 /// A small MACE for W and N for demonstrations; `tools/demo-model/README.md` says how good it is.
 const DEMO_WN: &[u8] = include_bytes!("../assets/demo-wn.model");
 
+/// CHGNet 0.3.0 for 94 elements; `tools/chgnet/README.md` says how the file was made.
+const CHGNET: &[u8] = include_bytes!("../assets/chgnet-0.3.0.pth.tar");
+
 /// Models inside the binary, by name.
-pub const EMBEDDED: &[(&str, &[u8])] = &[("demo-wn", DEMO_WN)];
+pub const EMBEDDED: &[(&str, &[u8])] = &[("chgnet-0.3.0", CHGNET), ("demo-wn", DEMO_WN)];
+/// The model where none is named.
+pub const DEFAULT: &str = "embedded:chgnet-0.3.0";
 
 impl Potential {
     /// Loads `embedded:NAME` or a file.
@@ -83,9 +92,12 @@ impl Potential {
     pub fn from_bytes(source: &str, bytes: Vec<u8>) -> Result<Potential, ModelError> {
         let sha256 = archive::sha256(&bytes);
         let opened = archive::Archive::open(source, bytes)?;
-        let family = match sevennet::is_sevennet(&opened) {
-            true => Family::Sevennet(Box::new(sevennet::read(&opened)?)),
-            false => Family::Mace(Box::new(mace::read(&opened)?)),
+        let family = if chgnet::is_chgnet(&opened) {
+            Family::Chgnet(Box::new(chgnet::read(&opened)?))
+        } else if sevennet::is_sevennet(&opened) {
+            Family::Sevennet(Box::new(sevennet::read(&opened)?))
+        } else {
+            Family::Mace(Box::new(mace::read(&opened)?))
         };
         Ok(Potential { source: source.to_string(), sha256, family })
     }
@@ -99,7 +111,16 @@ impl Potential {
     pub fn cutoff(&self) -> f64 {
         match &self.family {
             Family::Mace(mace) => mace.radial.cutoff,
+            Family::Chgnet(chgnet) => chgnet.bond_functions.cutoff,
             Family::Sevennet(sevennet) => sevennet.radial.range,
+        }
+    }
+
+    /// Distance below which two neighbours of an atom make an angle, in Angstrom; `None` if it knows no angles.
+    pub fn angle_cutoff(&self) -> Option<f64> {
+        match &self.family {
+            Family::Mace(_) | Family::Sevennet(_) => None,
+            Family::Chgnet(chgnet) => Some(chgnet.short_functions.cutoff),
         }
     }
 
@@ -107,6 +128,7 @@ impl Potential {
     pub fn elements(&self) -> &[Element] {
         match &self.family {
             Family::Mace(mace) => &mace.elements,
+            Family::Chgnet(chgnet) => &chgnet.elements,
             Family::Sevennet(sevennet) => &sevennet.elements,
         }
     }
@@ -114,7 +136,7 @@ impl Potential {
     /// What leaves its energies unchanged.
     pub fn invariance(&self) -> Invariance {
         match &self.family {
-            Family::Mace(_) => Invariance::Full,
+            Family::Mace(_) | Family::Chgnet(_) => Invariance::Full,
             Family::Sevennet(_) => Invariance::Proper,
         }
     }
@@ -123,6 +145,7 @@ impl Potential {
     pub fn architecture(&self) -> &'static str {
         match &self.family {
             Family::Mace(_) => "MACE",
+            Family::Chgnet(_) => "CHGNet",
             Family::Sevennet(_) => "SevenNet",
         }
     }
@@ -131,6 +154,7 @@ impl Potential {
     pub fn parameters(&self) -> usize {
         match &self.family {
             Family::Mace(mace) => mace.parameters,
+            Family::Chgnet(chgnet) => chgnet.parameters,
             Family::Sevennet(sevennet) => sevennet.parameters,
         }
     }
@@ -139,6 +163,7 @@ impl Potential {
     pub fn is_double(&self) -> bool {
         match &self.family {
             Family::Mace(mace) => mace.double,
+            Family::Chgnet(_) => false,
             Family::Sevennet(sevennet) => sevennet.double,
         }
     }
@@ -147,6 +172,7 @@ impl Potential {
     pub fn heads(&self) -> &[String] {
         match &self.family {
             Family::Mace(mace) => &mace.heads,
+            Family::Chgnet(chgnet) => &chgnet.training,
             Family::Sevennet(sevennet) => &sevennet.heads,
         }
     }

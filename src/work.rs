@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
+#[cfg(feature = "cuda")]
+use crate::engine::Scene;
+use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
-use crate::engine::cuda::mace::MaceEngine as CudaEngine;
+use crate::engine::cuda::mace::{MaceEngine as CudaEngine, memory_of};
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
-use crate::potential::sevennet::Sevennet;
 use crate::potential::{Family, Invariance, Potential};
 use crate::symmetry::Crystal;
 
@@ -49,34 +51,57 @@ pub struct Model {
 
 impl Model {
     /// An engine for the elements of a scene.
+    ///
+    /// A family without kernels is computed on CPUs wherever the rank is.
     pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
-        let mace = match &self.potential.family {
-            Family::Mace(mace) => mace,
-            Family::Sevennet(sevennet) => return Ok(self.sevennet(sevennet, elements)),
-        };
-        let head = self.head;
-        Ok(match (place, self.precision) {
-            (Place::Cpu, Precision::Single) => Box::new(MaceEngine::<f32>::new(mace, elements, head)),
-            (Place::Cpu, Precision::Double) => Box::new(MaceEngine::<f64>::new(mace, elements, head)),
+        let (family, head) = (&self.potential.family, self.head);
+        Ok(match (family, place, self.precision) {
             #[cfg(feature = "cuda")]
-            (Place::Gpu(gpu), Precision::Single) => {
+            (Family::Mace(mace), Place::Gpu(gpu), Precision::Single) => {
                 Box::new(CudaEngine::<f32>::new(mace, elements, head, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
-            (Place::Gpu(gpu), Precision::Double) => {
+            (Family::Mace(mace), Place::Gpu(gpu), Precision::Double) => {
                 Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
+            }
+            (Family::Mace(mace), Place::Cpu, Precision::Single) => {
+                Box::new(MaceEngine::<f32>::new(mace, elements, head))
+            }
+            (Family::Mace(mace), Place::Cpu, Precision::Double) => {
+                Box::new(MaceEngine::<f64>::new(mace, elements, head))
+            }
+            (Family::Chgnet(chgnet), _, Precision::Single) => {
+                Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
+            }
+            (Family::Chgnet(chgnet), _, Precision::Double) => {
+                Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
+            }
+            (Family::Sevennet(sevennet), _, Precision::Single) => {
+                Box::new(SevennetEngine::<f32>::new(sevennet, elements))
+            }
+            (Family::Sevennet(sevennet), _, Precision::Double) => {
+                Box::new(SevennetEngine::<f64>::new(sevennet, elements))
             }
         })
     }
+
+    /// Whether there are kernels for its family.
+    pub fn has_kernels(&self) -> bool {
+        matches!(self.potential.family, Family::Mace(_))
+    }
 }
 
+#[cfg(feature = "cuda")]
 impl Model {
-    /// There are no kernels for this family yet: it is computed on CPUs everywhere.
-    fn sevennet(&self, sevennet: &Sevennet, elements: &[Element]) -> Box<dyn Engine> {
+    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
+    /// if it computes on CPUs.
+    pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
+        let Family::Mace(mace) = &self.potential.family else { return Ok(None) };
         match self.precision {
-            Precision::Single => Box::new(SevennetEngine::<f32>::new(sevennet, elements)),
-            Precision::Double => Box::new(SevennetEngine::<f64>::new(sevennet, elements)),
+            Precision::Single => memory_of::<f32>(mace, scene, self.head),
+            Precision::Double => memory_of::<f64>(mace, scene, self.head),
         }
+        .map(Some)
     }
 }
 

@@ -397,7 +397,7 @@ fn version_and_help_say_what_this_is() {
     let folder = setting();
     assert!(succeed(folder.path(), &["--version"]).starts_with("s2dpes 0."));
     let help = succeed(folder.path(), &["--help"]);
-    for command in ["inspect", "eval", "plan", "run", "plot", "model"] {
+    for command in ["inspect", "eval", "map", "plan", "run", "plot", "model"] {
         assert!(help.contains(command), "{command}");
         assert!(succeed(folder.path(), &[command, "--help"]).len() > 80);
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 
-use common::{data, first_head, json, potential, structure, with_elements, write_model};
+use common::{data, first_head, json, potential, structure, with_elements};
 use s2dpes::crystal::read_structure;
 use s2dpes::engine::cuda::CudaReal;
 use s2dpes::engine::cuda::device::Device;
@@ -45,7 +45,7 @@ fn landscape(file: &str, potential: &Potential, nodes: [usize; 2]) -> Arc<Landsc
 }
 
 fn engine<T: CudaReal>(potential: &Potential, scene: &Scene) -> MaceEngine<T> {
-    let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
+    let Family::Mace(mace) = &potential.family else { panic!("{} is no MACE", potential.source) };
     MaceEngine::new(mace, &scene.landscape.elements(), 0, device()).unwrap()
 }
 
@@ -208,16 +208,6 @@ fn with_shim<'c>(command: &'c mut Command, folder: &Path) -> &'c mut Command {
     command.current_dir(folder).env("S2DPES_CACHE_DIR", folder.join("cache"))
 }
 
-/// A folder with a campaign.
-fn setting() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    write_model(folder.path(), "mp0-L1");
-    let structure = "perovskite-CaTiO3-Pnma.extxyz";
-    std::fs::copy(data(&format!("golden/{structure}")), folder.path().join(structure)).unwrap();
-    std::fs::write(folder.path().join("campaign.toml"), common::CAMPAIGN).unwrap();
-    folder
-}
-
 /// Energies of all surfaces of a file, and whether all distances there are physical.
 fn energies(file: &Path) -> Vec<(f64, bool)> {
     let results = Results::open(file).unwrap();
@@ -243,7 +233,7 @@ fn succeeded(output: &Output) -> String {
 
 #[test]
 fn a_campaign_on_a_gpu_gives_what_it_gives_on_cpus() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     let run = |output: &str, engine: &str| {
         program(folder.path(), &["run", "campaign.toml", "-o", output, "--engine", engine], &[])
     };
@@ -265,7 +255,7 @@ fn little_memory_makes_small_batches_and_the_same_bits() {
     if shim::on_gpu() {
         return;
     }
-    let folder = setting();
+    let folder = common::campaign_folder();
     // The device claims to have more memory than it can give, as when a neighbour takes it in between.
     let run = |output: &str, memory: &str| {
         let arguments = ["run", "campaign.toml", "-o", output, "--engine", "cuda"];
@@ -289,7 +279,7 @@ fn ranks_with_gpus_of_their_own_give_the_same_bits() {
     if shim::on_gpu() {
         return;
     }
-    let folder = setting();
+    let folder = common::campaign_folder();
     succeeded(&program(folder.path(), &["run", "campaign.toml", "-o", "one.h5", "--engine", "cuda"], &[]));
     let mut command = Command::new("mpirun");
     command.args(["--allow-run-as-root", "--oversubscribe", "-n", "2", env!("CARGO_BIN_EXE_s2dpes")]);
@@ -309,7 +299,7 @@ fn sanitizers_find_nothing() {
     if shim::on_gpu() {
         return;
     }
-    let folder = setting();
+    let folder = common::campaign_folder();
     let libraries = shim::build("shim-sanitize", &["--sanitize"]);
     let asan = Command::new("c++").arg("-print-file-name=libasan.so").output().unwrap().stdout;
     let asan = String::from_utf8(asan).unwrap();

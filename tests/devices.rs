@@ -5,20 +5,9 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{data, write_model};
 use s2dpes::store::Results;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// A folder with the campaign of the tests.
-fn setting() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    write_model(folder.path(), "mp0-L1");
-    let structure = "perovskite-CaTiO3-Pnma.extxyz";
-    std::fs::copy(data(&format!("golden/{structure}")), folder.path().join(structure)).unwrap();
-    std::fs::write(folder.path().join("campaign.toml"), common::CAMPAIGN).unwrap();
-    folder
-}
 
 /// A command in a folder that keeps kernels there and looks for libraries nowhere else than the loader does.
 fn ready(mut command: Command, folder: &Path) -> Command {
@@ -54,7 +43,7 @@ fn says_why(text: &str) -> bool {
 
 #[test]
 fn without_a_gpu_a_run_takes_cpus_and_says_why() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     let output = without_gpus(folder.path(), &["run", "campaign.toml"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -68,7 +57,7 @@ fn without_a_gpu_a_run_takes_cpus_and_says_why() {
 
 #[test]
 fn a_gpu_that_is_wanted_and_not_there_is_an_error_with_the_way_out() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     let eval = ["eval", "--model", "mp0-L1.model", "perovskite-CaTiO3-Pnma.extxyz"];
     for command in [&["run", "campaign.toml"][..], &eval] {
         let output = without_gpus(folder.path(), &[command, &["--engine", "cuda"]].concat());
@@ -88,7 +77,7 @@ fn a_gpu_that_is_wanted_and_not_there_is_an_error_with_the_way_out() {
 #[cfg(feature = "mpi")]
 #[test]
 fn ranks_without_gpus_end_with_one_message_if_gpus_are_wanted() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     let mut command = ready(common::mpirun(3), folder.path());
     command.env("CUDA_VISIBLE_DEVICES", "").args(["run", "campaign.toml", "--engine", "cuda"]);
     let output = command.output().unwrap();
@@ -104,7 +93,7 @@ fn ranks_without_gpus_end_with_one_message_if_gpus_are_wanted() {
 
 #[test]
 fn doctor_tells_what_there_is_and_what_is_missing() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     let output = without_gpus(folder.path(), &["doctor"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     let report = text(&output.stdout);
@@ -124,7 +113,7 @@ fn doctor_tells_what_there_is_and_what_is_missing() {
 #[cfg(feature = "cuda")]
 #[test]
 fn kernels_are_compiled_for_architectures_only() {
-    let folder = setting();
+    let folder = common::campaign_folder();
     for name in ["ninety", "sm_", "sm_90a", "compute_90"] {
         let output = without_gpus(folder.path(), &["doctor", "--compile", name]);
         let said = text(&output.stderr);
@@ -268,7 +257,7 @@ mod imitated {
 
     #[test]
     fn gpus_are_used_as_long_as_there_are_kernels() {
-        let (shim, folder) = (shim(), setting());
+        let (shim, folder) = (shim(), common::campaign_folder());
         let (_, said) = with_gpu(&shim, folder.path(), &["run", "campaign.toml"]);
         assert!(said.contains("computing on GPUs: CPU shim"), "{said}");
         assert_eq!(engine_of_last_run(folder.path()), "cuda, CPU shim");
@@ -288,7 +277,7 @@ mod imitated {
 
     #[test]
     fn doctor_compiles_ahead() {
-        let (shim, folder) = (shim(), setting());
+        let (shim, folder) = (shim(), common::campaign_folder());
         let (report, said) = with_gpu(&shim, folder.path(), &["doctor", "--compile", "sm_80,sm_90"]);
         assert!(report.contains("sm_80 float32: ") && report.contains("sm_90 float64: "), "{report}{said}");
         let (report, _) = with_gpu(&shim, folder.path(), &["doctor", "--json"]);
@@ -301,7 +290,7 @@ mod imitated {
     #[cfg(feature = "mpi")]
     #[test]
     fn all_ranks_compute_on_gpus_or_none_does() {
-        let (shim, folder) = (shim(), setting());
+        let (shim, folder) = (shim(), common::campaign_folder());
         let mut command = with(ready(common::mpirun(3), folder.path()), &shim, 2);
         let output = command.args(["run", "campaign.toml"]).output().unwrap();
         let said = text(&output.stderr);

@@ -21,7 +21,7 @@ use s2dpes::work::Precision;
 const MODELS: [&str; 5] = ["mp0-L1", "0b2-L2", "0b3-L1", "layers-3", "mp0-L2"];
 
 fn engine<T: Real>(potential: &Potential, scene: &Scene) -> MaceEngine<T> {
-    let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
+    let Family::Mace(mace) = &potential.family else { panic!("{} is no MACE", potential.source) };
     let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
     MaceEngine::new(mace, &elements, 0)
 }

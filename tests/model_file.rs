@@ -48,7 +48,7 @@ fn models_of_every_age_are_read() {
     assert!(names.len() > 30);
     for name in names {
         let potential = potential(&name);
-        let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
+        let Family::Mace(mace) = &potential.family else { panic!("{name} is no MACE") };
         assert_eq!(potential.sha256.len(), 64);
         assert!(mace.parameters > 1000, "{name}");
         assert!(!mace.layers.is_empty() && mace.layers.len() == mace.readouts.len(), "{name}");

@@ -39,6 +39,7 @@ fn barriers_that_are_missing_or_divergent_are_found() {
     // reads the environment meanwhile.
     let libraries = unsafe {
         std::env::set_var("S2DPES_SHIM_ON_FAULT", "error");
+        std::env::set_var("S2DPES_CACHE_DIR", folder.join("cache"));
         ["libcuda.so", "libnvrtc.so"].map(|name| Library::new(folder.join(name)).unwrap())
     };
     let context = CudaContext::new(0).unwrap();

@@ -9,7 +9,7 @@ use s2dpes::cluster::ClusterError;
 use s2dpes::crystal::{Structure, read_structures};
 use s2dpes::engine::{EngineChoice, Place};
 use s2dpes::landscape::{Thresholds, structure_separation};
-use s2dpes::potential::Potential;
+use s2dpes::potential::{DEFAULT, Potential};
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ use super::{Ending, Failure, precision, use_threads};
 ///
 /// Atoms that are symmetry images of one another (to within 1e-6 Angstrom) are evaluated once.
 ///
-/// Example: s2dpes eval --model embedded:demo-wn W2N3.extxyz
+/// Example: s2dpes eval W2N3.extxyz
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A model file, or embedded:NAME.
-    #[arg(long, short)]
+    #[arg(long, short, default_value = DEFAULT)]
     model: String,
     /// CIF, POSCAR/CONTCAR or extended XYZ files; every frame is evaluated.
     #[arg(required = true)]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use s2dpes::potential::chgnet::{Chgnet, RadialFunctions};
 use s2dpes::potential::mace::{Layer, Mace};
 use s2dpes::potential::sevennet::Sevennet;
 use s2dpes::potential::{EMBEDDED, Family, Potential};
@@ -59,6 +60,7 @@ fn elements(potential: &Potential) -> Vec<&'static str> {
 fn info_text(potential: &Potential) -> String {
     let of_family = match &potential.family {
         Family::Mace(mace) => mace_lines(mace),
+        Family::Chgnet(chgnet) => chgnet_lines(chgnet),
         Family::Sevennet(sevennet) => sevennet_lines(sevennet),
     };
     let before =
@@ -72,6 +74,44 @@ fn info_text(potential: &Potential) -> String {
     ];
     let lines = before.into_iter().chain(of_family).chain(after);
     lines.map(|(key, value)| format!("{key:<13} {value}\n")).collect()
+}
+
+fn chgnet_lines(chgnet: &Chgnet) -> Vec<(&'static str, String)> {
+    let Chgnet { bond_functions, short_functions, angle_functions, .. } = chgnet;
+    let functions =
+        |f: &RadialFunctions| format!("{} Angstrom, {} radial functions", f.cutoff, f.frequencies.len());
+    vec![
+        (
+            "layers",
+            format!(
+                "{} over bonds, {} over angles",
+                chgnet.atom_convolutions.len(),
+                chgnet.bond_convolutions.len()
+            ),
+        ),
+        ("cutoff", functions(bond_functions)),
+        (
+            "angles",
+            format!("{}, {} functions of the angle", functions(short_functions), angle_functions.len()),
+        ),
+    ]
+}
+
+/// Features of a degree have no parity: all are called even, as in the files.
+fn irreps(channels: &[usize]) -> String {
+    channels.iter().enumerate().map(|(l, n)| format!("{n}x{l}e")).collect::<Vec<_>>().join("+")
+}
+
+fn sevennet_lines(sevennet: &Sevennet) -> Vec<(&'static str, String)> {
+    let layers: Vec<String> =
+        sevennet.layers.iter().map(|l| format!("{} -> {}", irreps(&l.inputs), irreps(&l.outputs))).collect();
+    let (range, count) = (sevennet.radial.range, sevennet.radial.len());
+    vec![
+        ("layers", layers.join("\n              ")),
+        ("harmonics", format!("up to degree {}", sevennet.lmax)),
+        ("invariance", "rotations only: mirror images differ".to_string()),
+        ("cutoff", format!("{range} Angstrom, {count} radial functions")),
+    ]
 }
 
 fn mace_lines(mace: &Mace) -> Vec<(&'static str, String)> {
@@ -94,26 +134,10 @@ fn mace_lines(mace: &Mace) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Features of a degree have no parity: all are called even, as in the files.
-fn irreps(channels: &[usize]) -> String {
-    channels.iter().enumerate().map(|(l, n)| format!("{n}x{l}e")).collect::<Vec<_>>().join("+")
-}
-
-fn sevennet_lines(sevennet: &Sevennet) -> Vec<(&'static str, String)> {
-    let layers: Vec<String> =
-        sevennet.layers.iter().map(|l| format!("{} -> {}", irreps(&l.inputs), irreps(&l.outputs))).collect();
-    let (range, count) = (sevennet.radial.range, sevennet.radial.len());
-    vec![
-        ("layers", layers.join("\n              ")),
-        ("harmonics", format!("up to degree {}", sevennet.lmax)),
-        ("invariance", "rotations only: mirror images differ".to_string()),
-        ("cutoff", format!("{range} Angstrom, {count} radial functions")),
-    ]
-}
-
 fn info_json(potential: &Potential) -> Value {
     let mut info = match &potential.family {
         Family::Mace(mace) => mace_json(mace),
+        Family::Chgnet(chgnet) => chgnet_json(chgnet),
         Family::Sevennet(sevennet) => sevennet_json(sevennet),
     };
     info["source"] = json!(potential.source);
@@ -126,10 +150,20 @@ fn info_json(potential: &Potential) -> Value {
     info
 }
 
-fn sevennet_json(sevennet: &Sevennet) -> Value {
-    let features = sevennet.layers.iter().map(|l| &l.outputs).collect::<Vec<_>>();
+fn chgnet_json(chgnet: &Chgnet) -> Value {
     json!({
-        "channels_by_degree": features,
+        "bond_layers": chgnet.atom_convolutions.len(),
+        "angle_layers": chgnet.bond_convolutions.len(),
+        "cutoff_A": chgnet.bond_functions.cutoff,
+        "radial_functions": chgnet.bond_functions.frequencies.len(),
+        "angle_cutoff_A": chgnet.short_functions.cutoff,
+        "angle_functions": chgnet.angle_functions.len(),
+    })
+}
+
+fn sevennet_json(sevennet: &Sevennet) -> Value {
+    json!({
+        "channels_by_degree": sevennet.layers.iter().map(|l| &l.outputs).collect::<Vec<_>>(),
         "max_ell": sevennet.lmax,
         "cutoff_A": sevennet.radial.range,
         "radial_functions": sevennet.radial.len(),

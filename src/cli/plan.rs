@@ -70,8 +70,8 @@ fn memory(work: &Work) -> String {
         }
     }
     let size: usize = models.iter().map(|m| m.potential.bytes()).sum();
-    let operators = "the pair operators of one surface (--cost shows them)";
-    format!("memory of a rank: {} of models at most, and {operators}", bytes(size))
+    let shared = "what the points of one surface share (--cost shows it)";
+    format!("memory of a rank: {} of models at most, and {shared}", bytes(size))
 }
 
 fn surface_rows(work: &Work) -> Result<Vec<Vec<String>>, Failure> {
@@ -109,7 +109,8 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
     let points = surface.tiles.iter().max_by_key(|t| t.points.len()).map_or(&[][..], |t| &t.points);
     let engine = surface.model.engine(&landscape.landscape.elements(), &Place::Cpu);
     let mut engine = engine.map_err(Failure::input)?;
-    let cost = engine.cost(&Arc::new(scene), points).map_err(Failure::input)?;
+    let scene = Arc::new(scene);
+    let cost = engine.cost(&scene, points).map_err(Failure::input)?;
     let row = |name: &str, operations: f64, size: f64| {
         vec![name.to_string(), format!("{:.3}", operations / 1e6), format!("{:.1}", size / 1024.0)]
     };
@@ -118,8 +119,25 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
     let total = |of: fn(&Step) -> f64| cost.steps.iter().map(of).sum();
     rows.push(row("total", total(|s| s.operations), total(|s| s.bytes)));
     let kept = match cost.keeps {
-        true => format!("pair operators are kept: {} at once\n", bytes(cost.kept_bytes as usize)),
-        false => "pair operators are computed at each point\n".to_string(),
+        true => format!("what points share is kept: {} at once\n", bytes(cost.kept_bytes as usize)),
+        false => "every point is computed on its own\n".to_string(),
     };
-    Ok(table(&rows) + &kept)
+    Ok(table(&rows) + &kept + &on_a_gpu(&surface.model, &scene))
+}
+
+/// A line about the memory that a GPU needs for a surface.
+#[cfg(feature = "cuda")]
+fn on_a_gpu(model: &Model, scene: &Scene) -> String {
+    match model.gpu_memory(scene) {
+        Ok(Some((all, kept))) => {
+            format!("on a GPU: {} of memory at most, {} of it pair operators\n", bytes(all), bytes(kept))
+        }
+        Ok(None) => "on CPUs only\n".to_string(),
+        Err(why) => format!("on a GPU: {why}\n"),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_a_gpu(_: &Model, _: &Scene) -> String {
+    String::new()
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use clap::{Args, FromArgMatches};
 use s2dpes::plot::{self, ColourMap, Panel, PlotError, RelativeTo, Style, Width};
 use s2dpes::store::{LandscapeResult, Results};
 
@@ -51,6 +52,16 @@ fn range(text: &str) -> Result<(f64, f64), String> {
     let numbers = text.split_once([',', ':']).ok_or("write LOW,HIGH, e.g. 0,2")?;
     let number = |t: &str| t.trim().parse::<f64>().map_err(|_| format!("`{t}` is not a number"));
     Ok((number(numbers.0)?, number(numbers.1)?))
+}
+
+impl Arguments {
+    /// The default picture of a result file.
+    pub(super) fn simple(results: &Path, output: PathBuf) -> Result<Arguments, Failure> {
+        let words = [results.as_os_str(), "--output".as_ref(), output.as_os_str()];
+        let command = Arguments::augment_args(clap::Command::new("plot").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).map_err(Failure::other)?;
+        Arguments::from_arg_matches(&matches).map_err(Failure::other)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {

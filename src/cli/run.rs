@@ -44,43 +44,97 @@ pub(crate) struct Arguments {
     engine: EngineChoice,
 }
 
-impl Arguments {
-    fn wish(&self) -> Wish {
-        Wish { threads: self.threads.unwrap_or(0), engine: self.engine }
-    }
+/// How to compute a campaign.
+pub(super) struct Job<L> {
+    /// Finds the campaign; asked for where it is computed only.
+    pub(super) load: L,
+    /// Throw away what the result file holds.
+    pub(super) restart: bool,
+    /// Threads of a rank.
+    pub(super) threads: Option<usize>,
+    /// What to compute on.
+    pub(super) engine: EngineChoice,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
-    let stop = Stop::listen().map_err(Failure::other)?;
-    use_threads(arguments.threads)?;
-    let launch = Launch::of_environment();
-    match launch.needs_mpi().map_err(Failure::input)? {
-        false => compute(arguments, Channels::alone(), stop),
-        true => as_rank(arguments, &launch, &stop),
-    }
+    let Arguments { restart, threads, engine, .. } = *arguments;
+    Job { load: || load(arguments), restart, threads, engine }.run()
 }
 
-#[cfg(feature = "mpi")]
-fn as_rank(arguments: &Arguments, launch: &Launch, stop: &Stop) -> Result<Ending, Failure> {
-    use std::io::Write;
+impl<L: Fn() -> Result<Campaign, Failure>> Job<L> {
+    fn wish(&self) -> Wish {
+        Wish { threads: self.threads.unwrap_or(0), engine: self.engine }
+    }
 
-    let mut mpi = Mpi::start().map_err(Failure::other)?;
-    launch.check_size(mpi.size()).map_err(Failure::input)?;
-    let ended = match mpi.rank() {
-        0 => compute(arguments, &mut mpi, stop.clone()),
-        _ => serve(&mut mpi, arguments.wish(), stop)
-            .map(|()| Ending::Complete)
-            .map_err(|e| Failure::Ranks(e.to_string())),
-    };
-    if let Err(Failure::Ranks(message)) = &ended {
-        // Ranks that have lost one another cannot end together. Standard error may be closed.
-        let _ = writeln!(std::io::stderr(), "error: {message}");
-        mpi.abort();
+    /// Computes the campaign, alone or as one of several ranks.
+    pub(super) fn run(&self) -> Result<Ending, Failure> {
+        let stop = Stop::listen().map_err(Failure::other)?;
+        use_threads(self.threads)?;
+        let launch = Launch::of_environment();
+        match launch.needs_mpi().map_err(Failure::input)? {
+            false => self.compute(Channels::alone(), stop),
+            true => self.as_rank(&launch, &stop),
+        }
     }
-    if stop.asked() == Some("SIGTERM") {
-        end_soon();
+
+    #[cfg(feature = "mpi")]
+    fn as_rank(&self, launch: &Launch, stop: &Stop) -> Result<Ending, Failure> {
+        use std::io::Write;
+
+        let mut mpi = Mpi::start().map_err(Failure::other)?;
+        launch.check_size(mpi.size()).map_err(Failure::input)?;
+        let ended = match mpi.rank() {
+            0 => self.compute(&mut mpi, stop.clone()),
+            _ => serve(&mut mpi, self.wish(), stop)
+                .map(|()| Ending::Complete)
+                .map_err(|e| Failure::Ranks(e.to_string())),
+        };
+        if let Err(Failure::Ranks(message)) = &ended {
+            // Ranks that have lost one another cannot end together. Standard error may be closed.
+            let _ = writeln!(std::io::stderr(), "error: {message}");
+            mpi.abort();
+        }
+        if stop.asked() == Some("SIGTERM") {
+            end_soon();
+        }
+        ended
     }
-    ended
+
+    #[cfg(not(feature = "mpi"))]
+    fn as_rank(&self, launch: &Launch, _: &Stop) -> Result<Ending, Failure> {
+        Err(Failure::input(LaunchError::NoMpi(launch.size)))
+    }
+
+    /// Computes as the only rank or as rank 0.
+    fn compute(&self, transport: impl Transport, stop: Stop) -> Result<Ending, Failure> {
+        // First, since only a crew can tell the other ranks that there is nothing to do.
+        let crew = Crew::muster(transport, self.wish()).map_err(|error| match error {
+            ClusterError::NoGpu(_) => Failure::input(error),
+            error => Failure::Ranks(error.to_string()),
+        })?;
+        let campaign = (self.load)()?;
+        let mut progress = Progress::new();
+        let options = Options {
+            restart: self.restart,
+            stop,
+            run: record(),
+            report: &mut |report| progress.show(report),
+        };
+        let outcome = campaign::run(&campaign, crew, options);
+        progress.end();
+        match outcome {
+            Err(CampaignError::Prepare(stopped @ PrepareError::Stopped(_))) => {
+                log::warn!("{stopped}");
+                Ok(Ending::Stopped)
+            }
+            Err(CampaignError::Store(error) | CampaignError::Open(error @ StoreError::Machine { .. })) => {
+                Err(Failure::other(error))
+            }
+            Err(CampaignError::Cluster(error)) => Err(Failure::Ranks(error.to_string())),
+            Err(error) => Err(Failure::input(error)),
+            Ok(outcome) => Ok(summarise(&campaign, &outcome)),
+        }
+    }
 }
 
 /// Ends this process if it is still there after five seconds: a batch system may have sent SIGTERM to the launcher, too,
@@ -91,42 +145,6 @@ fn end_soon() {
         std::thread::sleep(std::time::Duration::from_secs(5));
         signal_hook::low_level::exit(super::STOPPED.into());
     });
-}
-
-#[cfg(not(feature = "mpi"))]
-fn as_rank(_: &Arguments, launch: &Launch, _: &Stop) -> Result<Ending, Failure> {
-    Err(Failure::input(LaunchError::NoMpi(launch.size)))
-}
-
-/// Computes as the only rank or as rank 0.
-fn compute(arguments: &Arguments, transport: impl Transport, stop: Stop) -> Result<Ending, Failure> {
-    // First, since only a crew can tell the other ranks that there is nothing to do.
-    let crew = Crew::muster(transport, arguments.wish()).map_err(|error| match error {
-        ClusterError::NoGpu(_) => Failure::input(error),
-        error => Failure::Ranks(error.to_string()),
-    })?;
-    let campaign = load(arguments)?;
-    let mut progress = Progress::new();
-    let options = Options {
-        restart: arguments.restart,
-        stop,
-        run: record(),
-        report: &mut |report| progress.show(report),
-    };
-    let outcome = campaign::run(&campaign, crew, options);
-    progress.end();
-    match outcome {
-        Err(CampaignError::Prepare(stopped @ PrepareError::Stopped(_))) => {
-            log::warn!("{stopped}");
-            Ok(Ending::Stopped)
-        }
-        Err(CampaignError::Store(error) | CampaignError::Open(error @ StoreError::Machine { .. })) => {
-            Err(Failure::other(error))
-        }
-        Err(CampaignError::Cluster(error)) => Err(Failure::Ranks(error.to_string())),
-        Err(error) => Err(Failure::input(error)),
-        Ok(outcome) => Ok(summarise(&campaign, &outcome)),
-    }
 }
 
 fn load(arguments: &Arguments) -> Result<Campaign, Failure> {

@@ -57,7 +57,7 @@ pub struct Pair {
 }
 
 /// A neighbour as a label: atom j in cell T (integers).
-type Label = (usize, [i32; 3]);
+pub(super) type Label = (usize, [i32; 3]);
 
 fn label((atom, cell): (usize, Vector3<f64>)) -> Label {
     (atom, [cell.x as i32, cell.y as i32, cell.z as i32])
@@ -73,24 +73,27 @@ pub(super) struct Domain {
     pub(super) half_width: Vec<f64>,
 }
 
-/// Finds all pairs whose atoms come closer than `cutoff` somewhere in the domain.
-pub(super) fn pairs(
-    embedding: &Embedding,
-    sites: &Sites,
-    maps: &[AtomMap],
-    domain: &Domain,
-    cutoff: f64,
-) -> Vec<Pair> {
-    let search = Search { embedding, sites, maps, domain, cutoff };
+/// Bonds into all sites, site by site, and where to find them.
+pub(super) struct Neighbours {
+    pub(super) bonds: Vec<Bond>,
+    /// The label of each.
+    pub(super) labels: Vec<Label>,
+    /// By site: the bond that stands for a neighbour.
+    pub(super) bond_of: Vec<HashMap<Label, usize>>,
+    /// The bond that stands for each one's reverse; None if it is out of reach.
+    pub(super) reverse: Vec<Option<usize>>,
+}
+
+/// Finds all bonds that become shorter than the cutoff somewhere in the domain.
+pub(super) fn neighbours(search: &Search) -> Neighbours {
     let mut bonds: Vec<Bond> = Vec::new();
     let mut labels: Vec<Label> = Vec::new();
-    // Canonical label of every neighbour's orbit, by site and label.
-    let mut orbit_of: Vec<HashMap<Label, usize>> = Vec::new();
-    for site in 0..sites.sites.len() {
+    let mut bond_of: Vec<HashMap<Label, usize>> = Vec::new();
+    for site in 0..search.sites.sites.len() {
         let mut orbits = HashMap::new();
         for neighbour in search.neighbours(site) {
             if !orbits.contains_key(&neighbour) {
-                let members = search.orbit(site, &neighbour);
+                let members = search.orbit(site, &neighbour, &search.sites.stabilisers[site]);
                 members.iter().for_each(|m| {
                     orbits.insert(*m, bonds.len());
                 });
@@ -98,15 +101,15 @@ pub(super) fn pairs(
                 labels.push(neighbour);
             }
         }
-        orbit_of.push(orbits);
+        bond_of.push(orbits);
     }
-    let reverse: Vec<Option<usize>> =
-        bonds.iter().zip(&labels).map(|(bond, label)| search.reverse(bond, label, &orbit_of)).collect();
-    collect(bonds, &reverse)
+    let reverse =
+        bonds.iter().zip(&labels).map(|(bond, label)| search.reverse(bond, label, &bond_of)).collect();
+    Neighbours { bonds, labels, bond_of, reverse }
 }
 
 /// Puts bonds and their reverses into shells, and shells into pairs.
-fn collect(bonds: Vec<Bond>, reverse: &[Option<usize>]) -> Vec<Pair> {
+pub(super) fn pairs(Neighbours { bonds, reverse, .. }: &Neighbours) -> Vec<Pair> {
     let mut shell_of = vec![usize::MAX; bonds.len()];
     let mut shells: Vec<Shell> = Vec::new();
     for (index, bond) in bonds.iter().enumerate() {
@@ -140,12 +143,13 @@ fn collect(bonds: Vec<Bond>, reverse: &[Option<usize>]) -> Vec<Pair> {
     pairs
 }
 
-struct Search<'a> {
-    embedding: &'a Embedding,
-    sites: &'a Sites,
-    maps: &'a [AtomMap],
-    domain: &'a Domain,
-    cutoff: f64,
+/// What bonds are looked for in.
+pub(super) struct Search<'a> {
+    pub(super) embedding: &'a Embedding,
+    pub(super) sites: &'a Sites,
+    pub(super) maps: &'a [AtomMap],
+    pub(super) domain: &'a Domain,
+    pub(super) cutoff: f64,
 }
 
 impl Search<'_> {
@@ -182,12 +186,16 @@ impl Search<'_> {
         self.embedding.atoms[atom].at(&self.domain.centre)
     }
 
-    /// All neighbours that the site's symmetry maps a neighbour onto, itself included.
-    fn orbit(&self, site: usize, neighbour: &Label) -> Vec<Label> {
-        let centre = self.sites.sites[site].atom;
+    /// Where a map that leaves a site in place takes a neighbour of it.
+    pub(super) fn image(&self, site: usize, neighbour: &Label, map: usize) -> Label {
+        label(self.maps[map].apply(self.sites.sites[site].atom, cell_of(neighbour)))
+    }
+
+    /// All neighbours that some maps which leave the site in place take a neighbour to, itself included.
+    pub(super) fn orbit(&self, site: usize, neighbour: &Label, maps: &[usize]) -> Vec<Label> {
         let mut members: Vec<Label> = Vec::new();
-        for map in self.sites.stabilisers[site].iter().map(|g| &self.maps[*g]) {
-            let image = label(map.apply(centre, cell_of(neighbour)));
+        for map in maps {
+            let image = self.image(site, neighbour, *map);
             if !members.contains(&image) {
                 members.push(image);
             }
@@ -195,7 +203,7 @@ impl Search<'_> {
         members
     }
 
-    fn bond(&self, site: usize, neighbour: &Label, weight: usize) -> Bond {
+    pub(super) fn bond(&self, site: usize, neighbour: &Label, weight: usize) -> Bond {
         let lattice: &Matrix3<f64> = &self.embedding.lattice;
         let (receiver, sender) =
             (&self.embedding.atoms[self.sites.sites[site].atom], &self.embedding.atoms[neighbour.0]);
@@ -211,13 +219,13 @@ impl Search<'_> {
     }
 
     /// The bond orbit that holds the reverse of a bond, seen from the sender's site; None if it is out of reach.
-    fn reverse(&self, bond: &Bond, own: &Label, orbit_of: &[HashMap<Label, usize>]) -> Option<usize> {
+    fn reverse(&self, bond: &Bond, own: &Label, bond_of: &[HashMap<Label, usize>]) -> Option<usize> {
         let centre = self.sites.sites[bond.receiver].atom;
         // From the sender, the receiver is in cell -T. Take the sender back to its site's atom.
         let site = &self.sites.sites[bond.sender_site];
         let back = self.maps.iter().find(|m| m.images[bond.sender] == site.atom)?;
         let reversed = label(back.apply(bond.sender, (centre, -cell_of(own).1)));
-        orbit_of[bond.sender_site].get(&reversed).copied()
+        bond_of[bond.sender_site].get(&reversed).copied()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine for CPUs, in float32 or float64.
 
+pub mod chgnet;
 mod exponential;
 mod gemm;
 pub mod mace;
@@ -10,6 +11,15 @@ mod table;
 pub use gemm::{Matrix, multiply};
 pub use real::{LANES, Real};
 pub use table::Table;
+
+/// Least points of a call, and least points of a call for each thread.
+const CALL: usize = 1024;
+const CALL_OF_THREAD: usize = 64;
+
+/// Least points of a call that keep all threads busy.
+fn least_points() -> usize {
+    CALL.max(CALL_OF_THREAD * rayon::current_num_threads())
+}
 
 /// Widest vector instructions that this machine has and the engine uses. Machines that differ in them round differently.
 pub fn instructions() -> &'static str {

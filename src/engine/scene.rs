@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use nalgebra::Matrix3;
 
-use super::bond::{self, Domain, Pair};
+use super::PointResult;
+use super::bond::{self, Domain, Pair, Search};
+use super::network::Network;
 use super::site::{self, Site};
-use crate::landscape::{DistanceCost, Embedding, Landscape, RadiiError};
+use crate::landscape::{DistanceCost, Embedding, Landscape, Point, RadiiError};
 use crate::potential::{ModelError, Potential};
 
 /// A landscape prepared for one potential, in the primitive cell.
@@ -22,6 +24,8 @@ pub struct Scene {
     pub rotations: Vec<Matrix3<f64>>,
     /// All pairs of sites that come within the cutoff somewhere, by site.
     pub pairs: Vec<Pair>,
+    /// Bonds and angles, for potentials that know angles.
+    pub network: Option<Network>,
     /// Distance cost of every point.
     pub separation: DistanceCost,
     /// Cutoff of the potential in Angstrom.
@@ -80,12 +84,17 @@ impl Scene {
         let half_width = landscape.axes.iter().map(|a| 0.5 * (a.range[1] - a.range[0])).collect();
         let domain = Domain { centre, half_width };
         let cutoff = potential.cutoff();
-        let pairs = bond::pairs(&embedding, &sites, &maps, &domain, cutoff);
+        let search = Search { embedding: &embedding, sites: &sites, maps: &maps, domain: &domain, cutoff };
+        let neighbours = bond::neighbours(&search);
+        let pairs = bond::pairs(&neighbours);
+        let network =
+            potential.angle_cutoff().map(|angle_cutoff| Network::new(&search, neighbours, angle_cutoff));
         Ok(Scene {
             sites: sites.sites,
             atom_count: embedding.atoms.len(),
             rotations,
             pairs,
+            network,
             separation,
             cutoff,
             landscape,
@@ -93,9 +102,14 @@ impl Scene {
     }
 
     /// Axis values of a point.
-    pub fn axis_values(&self, point: crate::landscape::Point) -> Vec<f64> {
+    pub fn axis_values(&self, point: Point) -> Vec<f64> {
         let landscape = &self.landscape;
         let value = |a: usize| landscape.axes[a].value(landscape.grid.coordinate(point, a));
         (0..landscape.axes.len()).map(value).collect()
+    }
+
+    /// What is reported of a point of which a potential gives an energy per atom, eV.
+    pub fn result(&self, point: Point, energy: f64) -> PointResult {
+        PointResult::new(energy, self.separation.at(&self.axis_values(point)))
     }
 }

@@ -203,6 +203,16 @@ pub fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
+/// A folder with [`CAMPAIGN`] and what it needs.
+pub fn campaign_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), "mp0-L1");
+    let structure = "perovskite-CaTiO3-Pnma.extxyz";
+    std::fs::copy(data(&format!("golden/{structure}")), folder.path().join(structure)).unwrap();
+    std::fs::write(folder.path().join("campaign.toml"), CAMPAIGN).unwrap();
+    folder
+}
+
 /// Two structures, one with landscapes of two axes and of one, for a model in both precisions.
 pub const RANKS_CAMPAIGN: &str = r#"
 [campaign]

@@ -211,4 +211,11 @@ SHIM_EXPORT CUresult cuDeviceGetMemPool(CUmemoryPool* pool, CUdevice device) {
 
 SHIM_EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool, int, void*) { return CUDA_SUCCESS; }
 
+SHIM_EXPORT CUresult cuMemPoolGetAttribute(CUmemoryPool, int, void* value) {
+    return in_current_context([&](Context& context) {
+        *static_cast<std::uint64_t*>(value) = context.memory.used();
+        return CUDA_SUCCESS;
+    });
+}
+
 SHIM_EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool, std::size_t) { return CUDA_SUCCESS; }

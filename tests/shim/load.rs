@@ -31,6 +31,10 @@ pub fn load() -> &'static Library {
     };
     let libraries = LIBRARIES.get_or_init(|| {
         let folder = build("shim", &[]);
+        // The user's cache is for kernels of real compilers.
+        // SAFETY: tests read the environment through the standard library only, which locks it, and the shim reads it
+        // when it is first called, after this.
+        unsafe { std::env::set_var("S2DPES_CACHE_DIR", folder.join("cache")) };
         ["libcuda.so", "libnvrtc.so"].map(|name| open(&folder, name))
     });
     &libraries[0]

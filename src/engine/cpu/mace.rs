@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Real;
+use super::{Real, least_points};
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
 use crate::potential::mace::Mace;
@@ -37,10 +37,6 @@ use forward::{Block, Workspace};
 use geometry::{BLOCK, Geometry};
 use operator::{Bundle, Gathered, Operators, Scratch};
 use weights::Weights;
-
-/// Least points of a call, and least points of a call for each thread.
-const CALL: usize = 1024;
-const CALL_OF_THREAD: usize = 64;
 
 /// A MACE model on the CPU.
 pub struct MaceEngine<T> {
@@ -107,7 +103,7 @@ impl<T: Real> Engine for MaceEngine<T> {
                 .energies(local, block)
                 .into_iter()
                 .zip(block)
-                .map(|(energy, p)| result(scene, *p, energy))
+                .map(|(energy, p)| scene.result(*p, energy))
                 .collect::<Vec<_>>()
         };
         let local = || Local::new(&prepared.geometry, &weights);
@@ -120,16 +116,12 @@ impl<T: Real> Engine for MaceEngine<T> {
     }
 
     fn call(&self) -> usize {
-        CALL.max(CALL_OF_THREAD * rayon::current_num_threads())
+        least_points()
     }
 
     fn describe(&self) -> String {
         format!("cpu {}, {} threads", T::NAME, rayon::current_num_threads())
     }
-}
-
-fn result(scene: &Scene, point: Point, energy: f64) -> PointResult {
-    PointResult::new(energy, scene.separation.at(&scene.axis_values(point)))
 }
 
 /// What points of a scene cost, with operators kept or not.

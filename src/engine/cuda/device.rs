@@ -7,6 +7,9 @@ use cudarc::driver::sys::CUdevice_attribute::{
     self, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
     CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
 };
+use cudarc::driver::sys::CUmemPool_attribute::{
+    CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, CU_MEMPOOL_ATTR_USED_MEM_CURRENT,
+};
 use cudarc::driver::sys::CUresult::CUDA_ERROR_NO_DEVICE;
 use cudarc::driver::{CudaContext, CudaModule, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
@@ -121,6 +124,35 @@ fn driver_error(what: &str) -> impl FnOnce(DriverError) -> DeviceError {
     }
 }
 
+/// Lets the driver keep what is freed for the next landscape, since asking the system for it again takes milliseconds.
+fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
+    if !context.has_async_alloc() {
+        return Ok(());
+    }
+    let mut all = u64::MAX;
+    // SAFETY: the device is that of the context, and the attribute is a number of 64 bits.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device())?;
+        result::mem_pool::set_attribute(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, (&raw mut all).cast())
+    }
+}
+
+/// Bytes that the driver keeps and nobody uses.
+fn kept_memory(context: &CudaContext) -> Result<usize, DriverError> {
+    if !context.has_async_alloc() {
+        return Ok(0);
+    }
+    let (mut reserved, mut used) = (0_u64, 0_u64);
+    // SAFETY: as above.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device())?;
+        let reserved = (&raw mut reserved).cast();
+        result::mem_pool::get_attribute(pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT, reserved)?;
+        result::mem_pool::get_attribute(pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, (&raw mut used).cast())?;
+    }
+    Ok(usize::try_from(reserved.saturating_sub(used)).unwrap_or(usize::MAX))
+}
+
 /// A GPU that this process computes on.
 #[derive(Debug)]
 pub struct Device {
@@ -144,6 +176,7 @@ impl Device {
         let context = CudaContext::new(ordinal).map_err(driver_error(&what))?;
         // SAFETY: no memory has been allocated yet, and the engine uses one stream, or synchronises its streams.
         unsafe { context.disable_event_tracking() };
+        keep_freed_memory(&context).map_err(driver_error(&what))?;
         Ok(Arc::new(Device { info, ordinal, context, modules: Mutex::default() }))
     }
 
@@ -152,10 +185,15 @@ impl Device {
         driver_error(&format!("{what} on GPU {} ({})", self.ordinal, self.info.name))(error)
     }
 
-    /// Bytes of its memory that nobody uses.
+    /// Bytes of its memory that nobody uses, once what is under way has ended.
     pub fn free_memory(&self) -> Result<usize, DeviceError> {
         let what = format!("asking GPU {} for its free memory", self.ordinal);
-        self.context.mem_get_info().map(|(free, _)| free).map_err(driver_error(&what))
+        let free = || {
+            self.context.synchronize()?;
+            let (free, _) = self.context.mem_get_info()?;
+            Ok(free + kept_memory(&self.context)?)
+        };
+        free().map_err(driver_error(&what))
     }
 
     /// The kernels, in float64 or float32: compiled, or read from the cache, once.

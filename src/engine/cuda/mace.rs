@@ -37,7 +37,7 @@ use cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
 
 use super::CudaReal;
 use super::device::Device;
-use super::queue::{Kernels, MOST_THREADS};
+use super::queue::{Kernels, MOST_THREADS, Profile};
 use crate::crystal::Element;
 use crate::engine::cpu::Real;
 use crate::engine::cpu::mace::weights::Weights;
@@ -72,8 +72,9 @@ pub struct MaceEngine<T> {
 struct Prepared<T> {
     scene: Arc<Scene>,
     shape: SceneShape,
-    tables: SceneTables<T>,
+    // Before the tables, which kernels under way use until the slots have gone.
     slots: Slots<T>,
+    tables: SceneTables<T>,
 }
 
 impl<T: CudaReal> MaceEngine<T> {
@@ -112,13 +113,20 @@ impl<T: CudaReal> MaceEngine<T> {
         MaceEngine { keep: Some(keep), prepared: None, ..self }
     }
 
+    /// Times of its launches, for benchmarks.
+    pub fn profile(&self) -> &Profile {
+        &self.kernels.profile
+    }
+
     /// Brings a scene to the device, unless it is the last one.
     fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
-        if let Some(known) = self.prepared.take().filter(|p| Arc::ptr_eq(&p.scene, scene)) {
-            return Ok(known);
-        }
-        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let failed = |e| self.device.failed("preparing a landscape", e);
+        let mut staging = match self.prepared.take() {
+            Some(known) if Arc::ptr_eq(&known.scene, scene) => return Ok(known),
+            Some(Prepared { slots, .. }) => slots.into_staging().map_err(failed)?,
+            None => Vec::new(),
+        };
+        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = SceneTables::new(&queues[0], &plan).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
@@ -126,10 +134,10 @@ impl<T: CudaReal> MaceEngine<T> {
         let most = scene.landscape.grid.len();
         let mut capacity = self.capacity(&shape, most)?;
         loop {
-            let count = if capacity < most { SLOTS } else { 1 };
+            let count = slots(capacity, most);
             let bytes = count * shape.bytes::<T>(capacity);
             log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
-            match Slots::new(&queues[..count], &shape, capacity) {
+            match Slots::new(&queues[..count], &shape, capacity, &mut staging) {
                 Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
                 Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
                     capacity /= 2;
@@ -156,6 +164,26 @@ impl<T: CudaReal> MaceEngine<T> {
         }
         Ok(capacity)
     }
+}
+
+/// Bytes that a GPU needs for a scene, apart from the model and its tables: of batches of the largest size, and of the
+/// operators that are kept in them. Needs no GPU.
+pub fn memory_of<T: CudaReal>(
+    model: &Mace,
+    scene: &Scene,
+    head: usize,
+) -> Result<(usize, usize), EngineError> {
+    check_degrees(model)?;
+    let weights = Weights::<T>::new(model, &scene.landscape.elements(), head);
+    let shape = Plan::new(scene, &weights, &ModelArrays::new(&weights), None)?.shape;
+    let points = scene.landscape.grid.len().clamp(1, BATCH);
+    let slots = slots(points, scene.landscape.grid.len());
+    Ok((slots * shape.bytes::<T>(points), slots * shape.operator_bytes::<T>(points)))
+}
+
+/// Batches under way at a time, for batches of so many points out of so many.
+fn slots(capacity: usize, points: usize) -> usize {
+    if capacity < points { SLOTS } else { 1 }
 }
 
 /// Whether all launches for so many points are small enough.

@@ -1,10 +1,12 @@
 //! Kernels on a stream of a device, and the buffers that they work on.
 
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use cudarc::driver::sys::CUevent_flags::CU_EVENT_DEFAULT;
 use cudarc::driver::{
-    CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, LaunchArgs, LaunchConfig,
-    ValidAsZeroBits,
+    CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError, LaunchArgs,
+    LaunchConfig, PushKernelArg, ValidAsZeroBits,
 };
 
 /// Threads of a block of every kernel; some rely on it.
@@ -50,17 +52,43 @@ kernels! {
     Energy = "energy",
 }
 
+/// Times of launches, for benchmarks: nothing is noted unless somebody asks for it.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// Of each launch, events before and after it.
+    spans: Mutex<Option<Vec<(Kernel, CudaEvent, CudaEvent)>>>,
+}
+
+impl Profile {
+    /// Notes launches from now on. The events take time of their own, and launches of several streams that overlap count
+    /// more than once.
+    pub fn start(&self) {
+        *self.spans.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// Notes no more; waits for the launches since `start` and gives their times in milliseconds, in their order.
+    pub fn finish(&self) -> Result<Vec<(Kernel, f32)>, DriverError> {
+        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let time =
+            |(kernel, start, end): (Kernel, CudaEvent, CudaEvent)| Ok((kernel, start.elapsed_ms(&end)?));
+        spans.unwrap_or_default().into_iter().map(time).collect()
+    }
+}
+
 /// Kernels of one precision, loaded on a device.
 #[derive(Debug)]
 pub struct Kernels {
     functions: Vec<CudaFunction>,
+    /// Of all queues that launch them.
+    pub profile: Profile,
 }
 
 impl Kernels {
     /// Finds all kernels in a module.
     pub fn new(module: &Arc<CudaModule>) -> Result<Kernels, DriverError> {
         let load = |(_, name): &(Kernel, &str)| module.load_function(name);
-        Ok(Kernels { functions: Kernel::ALL.iter().map(load).collect::<Result<_, _>>()? })
+        let functions = Kernel::ALL.iter().map(load).collect::<Result<_, _>>()?;
+        Ok(Kernels { functions, profile: Profile::default() })
     }
 
     /// A kernel as the driver knows it.
@@ -107,8 +135,57 @@ impl Queue {
     }
 
     /// Begins a launch.
-    pub(super) fn arguments(&self, kernel: Kernel) -> LaunchArgs<'_> {
-        self.stream.launch_builder(self.kernels.function(kernel))
+    pub(super) fn arguments(&self, kernel: Kernel) -> Launch<'_> {
+        let arguments = self.stream.launch_builder(self.kernels.function(kernel));
+        Launch { arguments, kernel, profile: &self.kernels.profile }
+    }
+}
+
+/// A launch that gets its arguments.
+pub(super) struct Launch<'a> {
+    arguments: LaunchArgs<'a>,
+    kernel: Kernel,
+    profile: &'a Profile,
+}
+
+impl<'a> Deref for Launch<'a> {
+    type Target = LaunchArgs<'a>;
+
+    fn deref(&self) -> &LaunchArgs<'a> {
+        &self.arguments
+    }
+}
+
+impl<'a> DerefMut for Launch<'a> {
+    fn deref_mut(&mut self) -> &mut LaunchArgs<'a> {
+        &mut self.arguments
+    }
+}
+
+impl<'a> Launch<'a> {
+    /// Adds numbers one after another.
+    pub(super) fn numbers(&mut self, numbers: &'a [i32]) {
+        numbers.iter().for_each(|n| {
+            self.arguments.arg(n);
+        });
+    }
+
+    /// Asks for the launch.
+    ///
+    /// # Safety
+    /// As for [`LaunchArgs::launch`]: the arguments have to be those of the kernel, and arrays as long as it takes them
+    /// to be.
+    pub(super) unsafe fn launch(&mut self, config: LaunchConfig) -> Result<(), DriverError> {
+        let mut spans = self.profile.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        if spans.is_some() {
+            self.arguments.record_kernel_launch(CU_EVENT_DEFAULT);
+        }
+        // SAFETY: the caller sees to it.
+        let events = unsafe { self.arguments.launch(config) }?;
+        if let (Some(spans), Some((start, end))) = (spans.as_mut(), events) {
+            spans.push((self.kernel, start, end));
+        }
+        Ok(())
     }
 }
 

@@ -138,26 +138,53 @@ fn target<T: Real>(
     (array.row(columns.path.l3, row, point) + columns.slot, columns.width)
 }
 
+impl<T: Real> Add<'_, T> {
+    /// The vectors of messages that a place stands for.
+    #[inline(always)]
+    fn messages<S: Simd, const N: usize>(&mut self, place: &Place) -> &mut [T::Vector<S>] {
+        let Rows { rows: [receiver, _], .. } = place.direction.blocks[place.layer][place.path];
+        let model = (self.geometry, self.weights);
+        let row = receiver + place.component;
+        let (start, width) = target(model, (place.layer, place.path), row, self.point);
+        &mut T::vectors_mut::<S>(&mut self.sums[start..][..width])[place.first..place.first + N]
+    }
+}
+
 impl<T: Real> Sink<T> for Add<'_, T> {
     #[inline(always)]
-    fn take<S: Simd, const N: usize>(&mut self, simd: S, place: Place, k: usize, values: [T::Vector<S>; N]) {
-        let Place { direction, layer, path, components: [m3, m1] } = place;
-        let Rows { rows: [receiver, sender], .. } = direction.blocks[layer][path];
-        let model = (self.geometry, self.weights);
-        let (start, width) = target(model, (layer, path), receiver + m3, self.point);
-        let out = &mut T::vectors_mut::<S>(&mut self.sums[start..][..width])[k..k + N];
+    fn begin<S: Simd, const N: usize>(&mut self, simd: S, place: &Place) -> [T::Vector<S>; N] {
+        let mut sums = [T::splat(simd, T::ZERO); N];
+        sums.copy_from_slice(self.messages::<S, N>(place));
+        sums
+    }
+
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        (place, m1): (&Place, usize),
+        values: [T::Vector<S>; N],
+        sums: &mut [T::Vector<S>; N],
+    ) {
+        let Place { direction, layer, path, first: k, .. } = *place;
         if layer == 0 {
             for i in 0..N {
-                out[i] = <T as Real>::add(simd, out[i], values[i]);
+                sums[i] = <T as Real>::add(simd, sums[i], values[i]);
             }
             return;
         }
-        let l1 = self.weights.layers[layer].paths[path].path.l1;
-        let start = self.geometry.layers[layer].inputs.row(l1, sender + m1, self.point);
-        let feature = &T::vectors::<S>(&self.up[start..][..width])[k..k + N];
+        let columns = &self.weights.layers[layer].paths[path];
+        let [_, sender] = direction.blocks[layer][path].rows;
+        let start = self.geometry.layers[layer].inputs.row(columns.path.l1, sender + m1, self.point);
+        let feature = &T::vectors::<S>(&self.up[start..][..columns.width])[k..k + N];
         for i in 0..N {
-            out[i] = T::multiply_add(simd, values[i], feature[i], out[i]);
+            sums[i] = T::multiply_add(simd, values[i], feature[i], sums[i]);
         }
+    }
+
+    #[inline(always)]
+    fn end<S: Simd, const N: usize>(&mut self, place: &Place, sums: [T::Vector<S>; N]) {
+        self.messages::<S, N>(place).copy_from_slice(&sums);
     }
 }
 
@@ -165,32 +192,46 @@ impl<T: Real> Block<'_, T> {
     /// Messages of a layer from the operators that are kept: the same sums in the same order as those of [`Add`].
     #[inline(always)]
     fn apply_kept<S: Simd>(&self, simd: S, layer: usize, up: &[T], sums: &mut [T]) {
-        let mut operators: Vec<&[T]> = Vec::new();
+        let per_lane = vectors_per_lane::<T, S>();
+        let vectors = |numbers: usize| numbers / LANES * per_lane;
+        let inputs = &self.geometry.layers[layer].inputs;
+        let (up, sums) = (T::vectors::<S>(up), T::vectors_mut::<S>(sums));
+        let (mut operators, mut terms): (Vec<&[T::Vector<S>]>, Vec<Term>) = (Vec::new(), Vec::new());
         for (receiver, incoming) in self.incoming.iter().enumerate() {
             // [point][direction]
             operators.clear();
             for bundles in &self.kept {
-                let operator =
-                    |(group, direction): &(usize, &Direction)| bundles[*group].map(|b| &b[direction.first..]);
-                operators.extend(incoming.iter().map(|d| operator(d).unwrap_or(&[])));
+                for (group, direction) in incoming {
+                    let values = bundles[*group].map_or(&[][..], |bundle| &bundle[direction.first..]);
+                    operators.push(T::vectors::<S>(values));
+                }
             }
             for (path, columns) in self.weights.layers[layer].paths.iter().enumerate() {
-                let l3 = columns.path.l3;
-                let first = self.geometry.starts[l3][receiver];
-                let rows = first..self.geometry.starts[l3][receiver + 1];
-                for (m3, point) in rows.flat_map(|row| (0..self.kept.len()).map(move |p| (row - first, p))) {
-                    let (start, width) =
-                        target((self.geometry, self.weights), (layer, path), first + m3, point);
-                    let sum = Sum {
-                        simd,
-                        incoming,
-                        operators: &operators[point * incoming.len()..][..incoming.len()],
-                        up: (layer > 0).then_some(up),
-                        input: (&self.geometry.layers[layer].inputs, columns.path.l1, point),
-                        place: (layer, path, m3),
-                        width,
-                    };
-                    sum.write(T::vectors_mut::<S>(&mut sums[start..][..width]));
+                let l1 = columns.path.l1;
+                terms.clear();
+                terms.extend(incoming.iter().map(|(_, direction)| {
+                    let Rows { first, shape: [_, components], rows: [_, sender], .. } =
+                        direction.blocks[layer][path];
+                    Term { first: vectors(first), components, feature: vectors(inputs.row(l1, sender, 0)) }
+                }));
+                let width = vectors(columns.width);
+                let rows = &self.geometry.starts[columns.path.l3];
+                for row in rows[receiver]..rows[receiver + 1] {
+                    for point in 0..self.kept.len() {
+                        let operators = &operators[point * incoming.len()..][..incoming.len()];
+                        let (start, _) = target((self.geometry, self.weights), (layer, path), row, point);
+                        let component = row - rows[receiver];
+                        let sum = Sum::<T, S> {
+                            simd,
+                            terms: &terms,
+                            operators,
+                            up: (layer > 0).then_some(up),
+                            component,
+                            point,
+                            width,
+                        };
+                        sum.write(&mut sums[vectors(start)..][..width]);
+                    }
                 }
             }
         }
@@ -279,31 +320,44 @@ impl<T: Real> Block<'_, T> {
     }
 }
 
+/// What a sender adds to a path's messages, counted in vectors.
+struct Term {
+    /// First row of the operator.
+    first: usize,
+    /// Components of l1.
+    components: usize,
+    /// The first one's features at the first point.
+    feature: usize,
+}
+
 /// A row of messages of one path as a sum over senders and their components.
-struct Sum<'a, T, S> {
+struct Sum<'a, T: Real, S: Simd> {
     simd: S,
-    incoming: &'a [(usize, &'a Direction)],
-    /// By direction.
-    operators: &'a [&'a [T]],
+    terms: &'a [Term],
+    /// By term.
+    operators: &'a [&'a [T::Vector<S>]],
     /// Features, which layer 0 does without.
-    up: Option<&'a [T]>,
-    /// Where they lie: array, degree, point.
-    input: (&'a super::geometry::Array, usize, usize),
-    /// Layer, path and component of l3.
-    place: (usize, usize, usize),
+    up: Option<&'a [T::Vector<S>]>,
+    /// Component of l3.
+    component: usize,
+    point: usize,
+    /// Vectors of a row.
     width: usize,
 }
 
 impl<T: Real, S: Simd> Sum<'_, T, S> {
     #[inline(always)]
     fn write(&self, out: &mut [T::Vector<S>]) {
-        let vectors = self.width / LANES * vectors_per_lane::<T, S>();
         let mut k = 0;
-        while k + 4 <= vectors {
+        while k + 4 <= self.width {
             self.strip::<4>(k, out);
             k += 4;
         }
-        while k < vectors {
+        while k + 2 <= self.width {
+            self.strip::<2>(k, out);
+            k += 2;
+        }
+        while k < self.width {
             self.strip::<1>(k, out);
             k += 1;
         }
@@ -312,18 +366,15 @@ impl<T: Real, S: Simd> Sum<'_, T, S> {
     /// Writes the k-th and the following vectors, `N` in all.
     #[inline(always)]
     fn strip<const N: usize>(&self, k: usize, out: &mut [T::Vector<S>]) {
-        let (layer, path, m3) = self.place;
-        let (array, degree, point) = self.input;
         let mut sums = [T::splat(self.simd, T::ZERO); N];
-        for ((_, direction), operator) in self.incoming.iter().zip(self.operators) {
-            let Rows { first, shape: [_, n1], rows: [_, sender], .. } = direction.blocks[layer][path];
-            for m1 in 0..n1 {
-                let row = &operator[first + (m3 * n1 + m1) * self.width..][..self.width];
-                let row = &T::vectors::<S>(row)[k..k + N];
+        for (term, operator) in self.terms.iter().zip(self.operators) {
+            let first = term.first + self.component * term.components * self.width + k;
+            for m1 in 0..term.components {
+                let row = &operator[first + m1 * self.width..][..N];
                 match self.up {
                     Some(up) => {
-                        let feature = &up[array.row(degree, sender + m1, point)..][..self.width];
-                        let feature = &T::vectors::<S>(feature)[k..k + N];
+                        let feature = term.feature + (m1 * BLOCK + self.point) * self.width + k;
+                        let feature = &up[feature..][..N];
                         for i in 0..N {
                             sums[i] = T::multiply_add(self.simd, row[i], feature[i], sums[i]);
                         }

@@ -27,19 +27,32 @@ impl<T: Real> Gathered<T> {
     }
 }
 
-/// A row of an operator: layer, path, components of l3 and l1.
+/// Where operator rows of one component of l3 belong: layer, path, component, and the first of some vectors of columns.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) direction: &'a Direction,
     pub(super) layer: usize,
     pub(super) path: usize,
-    pub(super) components: [usize; 2],
+    pub(super) component: usize,
+    pub(super) first: usize,
 }
 
-/// Takes operator rows, some neighbouring vectors of columns at a time.
+/// Takes operator rows, some neighbouring vectors of columns at a time, by components of l1.
 pub(super) trait Sink<T: Real> {
-    /// The vectors from the k-th on of a row.
-    fn take<S: Simd, const N: usize>(&mut self, simd: S, place: Place, k: usize, values: [T::Vector<S>; N]);
+    /// What the rows at a place are taken into.
+    fn begin<S: Simd, const N: usize>(&mut self, simd: S, place: &Place) -> [T::Vector<S>; N];
+
+    /// Takes the row of a component of l1.
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        simd: S,
+        place: (&Place, usize),
+        values: [T::Vector<S>; N],
+        sums: &mut [T::Vector<S>; N],
+    );
+
+    /// After all components.
+    fn end<S: Simd, const N: usize>(&mut self, place: &Place, sums: [T::Vector<S>; N]);
 }
 
 /// Writes rows into a bundle.
@@ -50,13 +63,27 @@ struct Store<'a, T> {
 
 impl<T: Real> Sink<T> for Store<'_, T> {
     #[inline(always)]
-    fn take<S: Simd, const N: usize>(&mut self, _: S, place: Place, k: usize, values: [T::Vector<S>; N]) {
-        let Place { direction, layer, path, components: [m3, m1] } = place;
+    fn begin<S: Simd, const N: usize>(&mut self, simd: S, _: &Place) -> [T::Vector<S>; N] {
+        [T::splat(simd, T::ZERO); N]
+    }
+
+    #[inline(always)]
+    fn take<S: Simd, const N: usize>(
+        &mut self,
+        _: S,
+        (place, m1): (&Place, usize),
+        values: [T::Vector<S>; N],
+        _: &mut [T::Vector<S>; N],
+    ) {
+        let Place { direction, layer, path, component, first: k } = *place;
         let Rows { first, shape, .. } = direction.blocks[layer][path];
         let width = self.weights.layers[layer].paths[path].width;
-        let start = direction.first + first + (m3 * shape[1] + m1) * width;
+        let start = direction.first + first + (component * shape[1] + m1) * width;
         T::vectors_mut::<S>(&mut self.values[start..][..width])[k..k + N].copy_from_slice(&values);
     }
+
+    #[inline(always)]
+    fn end<S: Simd, const N: usize>(&mut self, _: &Place, _: [T::Vector<S>; N]) {}
 }
 
 /// Builds operators of a scene.
@@ -322,18 +349,23 @@ impl<T: Real, S: Simd> PathRows<'_, T, S> {
         }
         for (d, direction) in directions.iter().enumerate() {
             let Rows { angular, shape: [n3, n1], .. } = direction.blocks[self.layer][self.path];
-            for row in 0..n3 * n1 {
-                let factors = self.gathered.angular[offset + d].iter().skip(angular + row);
-                let mut sums = [T::splat(self.simd, T::ZERO); N];
-                for (factor, radial) in factors.step_by(direction.angular).zip(radial.chunks_exact(N)) {
-                    let factor = T::splat(self.simd, *factor);
-                    for i in 0..N {
-                        sums[i] = T::multiply_add(self.simd, factor, radial[i], sums[i]);
+            let parts = &self.gathered.angular[offset + d];
+            for component in 0..n3 {
+                let place = Place { direction, layer: self.layer, path: self.path, component, first: k };
+                let mut taken = sink.begin(self.simd, &place);
+                for m1 in 0..n1 {
+                    let row = angular + component * n1 + m1;
+                    let factors = parts.chunks_exact(direction.angular).map(|parts| parts[row]);
+                    let mut sums = [T::splat(self.simd, T::ZERO); N];
+                    for (factor, radial) in factors.zip(radial.chunks_exact(N)) {
+                        let factor = T::splat(self.simd, factor);
+                        for i in 0..N {
+                            sums[i] = T::multiply_add(self.simd, factor, radial[i], sums[i]);
+                        }
                     }
+                    sink.take(self.simd, (&place, m1), sums, &mut taken);
                 }
-                let components = [row / n1, row % n1];
-                let place = Place { direction, layer: self.layer, path: self.path, components };
-                sink.take(self.simd, place, k, sums);
+                sink.end::<S, N>(&place, taken);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cudarc::driver::DriverError;
+use cudarc::driver::{CudaSlice, CudaStream, DeviceRepr, DriverError};
 
 use super::buffers::{Buffers, Staging};
 use super::forward::Forward;
@@ -19,7 +19,8 @@ use crate::landscape::Point;
 pub struct Slot<T> {
     queue: Queue,
     buffers: Buffers<T>,
-    staging: Staging,
+    /// Until it is handed on.
+    staging: Option<Staging>,
     /// Points of the batch under way; none if the slot is free.
     under_way: usize,
     /// Whether operators that no axis moves are there.
@@ -40,39 +41,43 @@ pub struct Shared<'a, T> {
 }
 
 impl<T: CudaReal> Slot<T> {
-    /// A slot for batches of at most `capacity` points.
-    pub fn new(queue: Queue, shape: &SceneShape, capacity: usize) -> Result<Slot<T>, DriverError> {
+    /// A slot for batches of at most `capacity` points; `old` is what an earlier one had of the host's memory.
+    pub fn new(
+        queue: Queue,
+        shape: &SceneShape,
+        capacity: usize,
+        old: Option<Staging>,
+    ) -> Result<Slot<T>, DriverError> {
         let buffers = Buffers::new(&queue, shape, capacity)?;
-        let staging = Staging::new(&queue, shape, capacity)?;
-        Ok(Slot { queue, buffers, staging, under_way: 0, frozen: false })
+        let staging = Staging::new(&queue, shape, capacity, old)?;
+        Ok(Slot { queue, buffers, staging: Some(staging), under_way: 0, frozen: false })
     }
 
     /// Starts a batch; the slot must be free.
     pub fn start(&mut self, shared: &Shared<T>, points: &[Point]) -> Result<(), DriverError> {
+        let Some(staging) = &mut self.staging else { return Ok(()) };
         let Shared { scene, shape, tables, model } = *shared;
         let forward = Forward { queue: &self.queue, shape, model, scene: tables };
         let stream = self.queue.stream();
-        let values: Vec<Vec<f64>> = points.iter().map(|p| scene.axis_values(*p)).collect();
-        fill(self.staging.points.as_mut_slice()?, &values);
-        stream.memcpy_htod(&self.staging.points, &mut self.buffers.values)?;
+        let (mut values, mut index) = (staging.values.as_mut_slice()?, staging.index.as_mut_slice()?);
+        let of_points: Vec<f64> = points.iter().flat_map(|p| scene.axis_values(*p)).collect();
+        let of_point = |p: &usize| &of_points[p * shape.axes..][..shape.axes];
+        copy(stream, take(&mut values, &of_points), &mut self.buffers.values)?;
         for (g, group) in tables.groups.iter().enumerate().filter(|(_, g)| g.shape.shells > 0) {
             let buffers = &mut self.buffers.groups[g];
             if group.shape.is_frozen() && self.frozen {
                 continue;
             }
-            let (index, first) = nodes(scene, &group.shape, points);
-            let of_nodes: Vec<Vec<f64>> = first.iter().map(|p| values[*p].clone()).collect();
-            fill(self.staging.values[g].as_mut_slice()?, &of_nodes);
-            stream.memcpy_htod(&self.staging.values[g], &mut buffers.values)?;
-            if group.shape.has_index() {
-                self.staging.index[g].as_mut_slice()?[..index.len()].copy_from_slice(&index);
-                stream.memcpy_htod(&self.staging.index[g], &mut buffers.index)?;
-            }
+            let (of_nodes, first) = nodes(scene, &group.shape, points);
+            let of_first: Vec<f64> = first.iter().flat_map(|p| of_point(p).iter().copied()).collect();
+            copy(stream, take(&mut values, &of_first), &mut buffers.values)?;
+            copy(stream, take(&mut index, &of_nodes), &mut buffers.index)?;
             forward.group(group, buffers, first.len())?;
         }
         self.frozen = true;
         forward.points(&mut self.buffers, points.len())?;
-        stream.memcpy_dtoh(&self.buffers.outputs, &mut self.staging.outputs)?;
+        let outputs = &mut staging.outputs.as_mut_slice()?[..points.len()];
+        stream.memcpy_dtoh(&self.buffers.outputs.slice(..points.len()), outputs)?;
         self.under_way = points.len();
         Ok(())
     }
@@ -81,13 +86,26 @@ impl<T: CudaReal> Slot<T> {
     pub fn finish(&mut self) -> Result<Vec<PointOutput>, DriverError> {
         let points = std::mem::take(&mut self.under_way);
         self.queue.stream().synchronize()?;
-        Ok(self.staging.outputs.as_slice()?[..points].to_vec())
+        let outputs = self.staging.as_ref().map(|s| s.outputs.as_slice()).transpose()?;
+        Ok(outputs.unwrap_or_default()[..points].to_vec())
     }
 }
 
-/// Copies rows behind one another.
-fn fill(out: &mut [f64], rows: &[Vec<f64>]) {
-    rows.iter().flatten().zip(out).for_each(|(value, out)| *out = *value);
+/// Puts numbers at the front of what is left of a buffer of the host.
+fn take<'s, N: Copy>(left: &mut &'s mut [N], numbers: &[N]) -> &'s [N] {
+    let (front, rest) = std::mem::take(left).split_at_mut(numbers.len());
+    *left = rest;
+    front.copy_from_slice(numbers);
+    front
+}
+
+/// Copies pinned numbers to the device when the stream comes to it.
+fn copy<N: DeviceRepr>(
+    stream: &Arc<CudaStream>,
+    from: &[N],
+    to: &mut CudaSlice<N>,
+) -> Result<(), DriverError> {
+    if from.is_empty() { Ok(()) } else { stream.memcpy_htod(from, to) }
 }
 
 /// The node of each point, and the first point of each node, in order of appearance.
@@ -118,10 +136,21 @@ pub struct Slots<T> {
 }
 
 impl<T: CudaReal> Slots<T> {
-    /// One slot a queue, for batches of at most `capacity` points.
-    pub fn new(queues: &[Queue], shape: &SceneShape, capacity: usize) -> Result<Slots<T>, DriverError> {
-        let slots = queues.iter().map(|q| Slot::new(q.clone(), shape, capacity));
+    /// One slot a queue, for batches of at most `capacity` points. They take what they can use of `old`.
+    pub fn new(
+        queues: &[Queue],
+        shape: &SceneShape,
+        capacity: usize,
+        old: &mut Vec<Staging>,
+    ) -> Result<Slots<T>, DriverError> {
+        let slots = queues.iter().map(|q| Slot::new(q.clone(), shape, capacity, old.pop()));
         Ok(Slots { slots: slots.collect::<Result<_, _>>()?, capacity })
+    }
+
+    /// Gives up the slots for what they have of the host's memory, once all that is under way has ended.
+    pub fn into_staging(mut self) -> Result<Vec<Staging>, DriverError> {
+        self.slots.iter().try_for_each(|slot| slot.queue.stream().synchronize())?;
+        Ok(self.slots.iter_mut().filter_map(|slot| slot.staging.take()).collect())
     }
 
     /// Results of points, in their order.

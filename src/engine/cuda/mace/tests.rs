@@ -63,8 +63,10 @@ fn potential(name: &str) -> Potential {
 }
 
 fn mace(potential: &Potential) -> &Mace {
-    let Family::Mace(mace) = &potential.family else { panic!("no MACE") };
-    mace
+    match &potential.family {
+        Family::Mace(mace) => mace,
+        _ => panic!("{} is no MACE", potential.source),
+    }
 }
 
 /// A landscape of a crystal, whose elements are replaced by those that the model knows, along its first and last free

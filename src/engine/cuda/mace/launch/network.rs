@@ -25,13 +25,11 @@ pub fn normalise<T: CudaReal>(
     let lengths = [column, shape.sites, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Normalise);
     launch.arg(&buffers.views).arg(&tables.incoming).arg(&tables.incoming_begins);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.normalisers);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers
     // that live as long as they do, for at least so many points.
-    unsafe { launch.launch(threads(shape.sites * points)) }.map(drop)
+    unsafe { launch.launch(threads(shape.sites * points)) }
 }
 
 /// Messages of layer 0 from operators that are kept.
@@ -47,14 +45,12 @@ pub fn apply_first<T: CudaReal>(
     let lengths = [tables.output_count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::ApplyFirst);
     launch.arg(views).arg(&tables.outputs).arg(&tables.terms);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: the arguments are those of the kernel; outputs are numbered without gaps, so all lie within what is
     // asserted above, and terms name operators of kept groups.
-    unsafe { launch.launch(threads(tables.output_count * batches * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(tables.output_count * batches * channels / 4)) }
 }
 
 /// Messages of a later layer by paths from operators that are kept and the features that are sent.
@@ -70,13 +66,11 @@ pub fn apply_later<T: CudaReal>(
     let lengths = [tables.output_count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::ApplyLater);
     launch.arg(views).arg(&tables.outputs).arg(&tables.terms).arg(features);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: as for `apply_first`; terms name rows of the features, of which the caller has all.
-    unsafe { launch.launch(threads(tables.output_count * batches * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(tables.output_count * batches * channels / 4)) }
 }
 
 /// Adds to the messages of layer 0 what comes through operators that are not kept.
@@ -93,13 +87,11 @@ pub fn first_messages<T: CudaReal>(
     let lengths = [count, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::FirstMessages);
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted above,
     // and ways name pairs of their groups and functions within the tables.
-    unsafe { launch.launch(threads(points * count * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(points * count * channels / 4)) }
 }
 
 /// The same for a later layer.
@@ -117,12 +109,10 @@ pub fn later_messages<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::LaterMessages);
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables).arg(features);
     launch.arg(&tables.counts);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(sums);
     // SAFETY: as for `first_messages`; ways name rows of the features, of which the caller has all.
-    unsafe { launch.launch(threads(points * count * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(points * count * channels / 4)) }
 }
 
 /// Matrix products of the rows of all points.
@@ -152,7 +142,7 @@ pub fn linear<T: CudaReal>(
     launch.arg(&products.device).arg(&lengths[0]).arg(&model.matrices).arg(&model.biases);
     launch.arg(input).arg(&lengths[1]).arg(output);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; one block a tile.
-    unsafe { launch.launch(blocks(tiles)) }.map(drop)
+    unsafe { launch.launch(blocks(tiles)) }
 }
 
 /// Symmetric contractions of the messages of all sites.
@@ -175,14 +165,12 @@ pub fn contract<T: CudaReal>(
         Some(normalisers) => launch.arg(normalisers),
         None => launch.arg(&none),
     };
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(products);
     let batches = points.div_ceil(T::POINTS);
     // SAFETY: the arguments are those of the kernel (a null pointer for no normalisers), the messages as long as asserted
     // above; polynomials name rows of the layer's features, for which the caller gives room.
-    unsafe { launch.launch(threads(shape.sites * batches * shape.channels)) }.map(drop)
+    unsafe { launch.launch(threads(shape.sites * batches * shape.channels)) }
 }
 
 /// Adds the linear readout of a layer's features of degree 0, which come first.
@@ -199,12 +187,10 @@ pub fn linear_readout<T: CudaReal>(
     let lengths = [shape.sites, shape.channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::LinearReadout);
     launch.arg(features).arg(weights).arg(constants);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(readouts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(32 * shape.sites * points)) }.map(drop)
+    unsafe { launch.launch(threads(32 * shape.sites * points)) }
 }
 
 /// Adds the readout of hidden units.
@@ -220,12 +206,10 @@ pub fn hidden_readout<T: CudaReal>(
     let lengths = [sites, units, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::HiddenReadout);
     launch.arg(hidden).arg(weights);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(readouts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(sites * points)) }.map(drop)
+    unsafe { launch.launch(threads(sites * points)) }
 }
 
 /// Energies, distance costs and smallest distances.
@@ -247,11 +231,9 @@ pub fn energy<T: CudaReal>(
     launch.arg(&buffers.readouts).arg(&separation.multiplicities);
     launch.arg(&buffers.missing).arg(&buffers.smallest);
     launch.arg(&tables.scale).arg(&separation.self_cost).arg(&separation.shortest);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.outputs);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers
     // that live as long as they do, for at least so many points.
-    unsafe { launch.launch(threads(points)) }.map(drop)
+    unsafe { launch.launch(threads(points)) }
 }

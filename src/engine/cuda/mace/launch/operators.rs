@@ -24,7 +24,7 @@ pub fn embed<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Embed);
     launch.arg(&separation.forms).arg(values).arg(&axes).arg(&atoms).arg(&count).arg(positions);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(points * shape.atoms)) }.map(drop)
+    unsafe { launch.launch(threads(points * shape.atoms)) }
 }
 
 /// How far atoms are closer than they should be around each representative, and the smallest distance there.
@@ -44,12 +44,10 @@ pub fn distance_cost<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::DistanceCost);
     launch.arg(&separation.cell).arg(&buffers.positions);
     launch.arg(&separation.representatives).arg(&separation.thresholds);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.missing).arg(&mut buffers.smallest);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(points * representatives)) }.map(drop)
+    unsafe { launch.launch(threads(points * representatives)) }
 }
 
 /// Candidate shells within the cutoff at some nodes of a group.
@@ -67,14 +65,12 @@ pub fn neighbours<T: CudaReal>(
     let lengths = [axes, shells, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Neighbours);
     launch.arg(&group.vectors).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&buffers.values);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&cutoff).arg(&COINCIDENCE);
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
     // pairs within the group's arrays.
-    unsafe { launch.launch(threads(32 * nodes)) }.map(drop)
+    unsafe { launch.launch(threads(32 * nodes)) }
 }
 
 /// Where distances lie on the radial tables.
@@ -94,12 +90,10 @@ pub fn places<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Places);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
     launch.arg(&inverse_step).arg(&intervals);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.places);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(nodes * shells)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells)) }
 }
 
 /// Harmonics of the bonds of all entries, times the neighbours that a bond stands for.
@@ -120,13 +114,11 @@ pub fn harmonics<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Harmonics);
     launch.arg(&group.vectors).arg(&group.bond_weights).arg(&group.shell_bonds).arg(&model.norms);
     launch.arg(&buffers.values).arg(&buffers.begins).arg(&buffers.places);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.harmonics);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
     // group.
-    unsafe { launch.launch(threads(nodes * shells * bonds)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells * bonds)) }
 }
 
 /// Angular parts of all entries.
@@ -148,13 +140,11 @@ pub fn angular<T: CudaReal>(
     launch.arg(&buffers.harmonics).arg(&group.couplings).arg(&group.bond_couplings).arg(&group.bond_strides);
     launch.arg(&group.bond_directions).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&group.pair_rows);
     launch.arg(&buffers.begins).arg(&buffers.places);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.angular);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // bond's coupling, with at least as many rows as its direction has, within the group's couplings.
-    unsafe { launch.launch(threads(nodes * shells * rows)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells * rows)) }
 }
 
 /// Densities and repulsion of all entries.
@@ -176,13 +166,11 @@ pub fn pair_scalars<T: CudaReal>(
     launch.arg(&model.densities).arg(&group.density_tables).arg(&group.repulsions).arg(&group.shell_pairs);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
     launch.arg(&inverse_step).arg(&intervals);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.pair_scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // pair's table within the densities.
-    unsafe { launch.launch(threads(nodes * shells)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * shells)) }
 }
 
 /// Sums of scalars for each direction of each pair.
@@ -202,12 +190,10 @@ pub fn sum_scalars<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::SumScalars);
     launch.arg(&group.sums).arg(&buffers.pair_scalars).arg(&group.shell_weights);
     launch.arg(&buffers.begins).arg(&buffers.entries);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(nodes * sums)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * sums)) }
 }
 
 /// Operators of a group that is kept.
@@ -227,11 +213,9 @@ pub fn operators<T: CudaReal>(
     let mut launch = queue.arguments(Kernel::Operators);
     launch.arg(&group.operator_rows).arg(&model.tables);
     launch.arg(&buffers.begins).arg(&buffers.places).arg(&buffers.angular);
-    lengths.iter().for_each(|n| {
-        launch.arg(n);
-    });
+    launch.numbers(&lengths);
     launch.arg(&mut buffers.operators);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan names functions
     // within the tables and rows within the angular parts.
-    unsafe { launch.launch(threads(nodes * rows * channels / 4)) }.map(drop)
+    unsafe { launch.launch(threads(nodes * rows * channels / 4)) }
 }

@@ -1,0 +1,108 @@
+"""Times other programs that evaluate MACE models on a GPU, as benches/peers.py does on one CPU thread.
+
+    python peers.py OUTPUT.jsonl PROGRAM MODEL STRUCTURE ...
+
+PROGRAM is mace (mace-torch with e3nn, energy only), cuequivariance (the same with cuEquivariance's kernels) or
+symmetrix (symmetrix-xl, energy and forces, MODEL is its JSON). Appends a line of JSON for each structure and prints a
+Markdown table of the best batches. float32; all copies of a structure are rattled differently; wall times with the GPU
+idle at their end.
+"""
+import argparse
+import ctypes
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "benches"))
+import peers
+
+BATCHES = [1, 16, 64, 256]
+REPETITIONS = 3
+plain_timed = peers.timed
+
+
+def timed(function, *rest):
+    """Times of calls that end when the GPU has done all it was asked for."""
+    driver = ctypes.CDLL("libcuda.so.1")
+
+    def complete(k):
+        function(k)
+        if driver.cuCtxSynchronize() != 0:
+            raise RuntimeError("the GPU cannot be waited for")
+
+    return plain_timed(complete, *rest)
+
+
+def mace(path, accelerate):
+    """Of an ASE structure, the rows of all batches that fit into memory."""
+    import torch
+    from mace import data
+    from mace.tools import torch_geometric, utils
+    torch.set_default_dtype(torch.float32)
+    model = torch.load(path, map_location="cuda", weights_only=False).float().eval()
+    if accelerate:
+        from mace.cli.convert_e3nn_cueq import run as convert
+        model = convert(model, device="cuda").float().eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    table = utils.AtomicNumberTable([int(z) for z in model.atomic_numbers])
+    heads = getattr(model, "heads", None) or ["Default"]
+
+    def graph(cells):
+        configurations = [data.config_from_atoms(cell, head_name=heads[0]) for cell in cells]
+        graphs = [data.AtomicData.from_config(c, z_table=table, cutoff=float(model.r_max), heads=heads)
+                  for c in configurations]
+        loader = torch_geometric.dataloader.DataLoader(graphs, batch_size=len(cells), shuffle=False)
+        return next(iter(loader)).to("cuda").to_dict()
+
+    def energy(batch):
+        with torch.no_grad():
+            return model(dict(batch), compute_force=False)["energy"]
+
+    def rows(atoms):
+        out = []
+        for count in BATCHES:
+            try:
+                batch = graph(peers.copies(atoms, count))
+                times = timed(lambda k: energy(batch), REPETITIONS, len(atoms), count)
+            except torch.cuda.OutOfMemoryError:
+                break
+            out.append({"batch": count, "graph": "prebuilt", **times})
+        return out
+
+    return rows
+
+
+def symmetrix(path):
+    peers.timed = timed
+
+    def rows(atoms):
+        options = argparse.Namespace(model=path, batches=BATCHES, repetitions=REPETITIONS)
+        return peers.symmetrix(options, atoms)["rows"]
+
+    return rows
+
+
+def main():
+    output, program, path, *structures = sys.argv[1:]
+    from ase.io import read
+    rows_of = symmetrix(path) if program == "symmetrix" else mace(path, program == "cuequivariance")
+    print("Microseconds of wall time a structure at the best batch.\n")
+    print("| program | model | structure | batch | us |\n| --- | --- | --- | ---: | ---: |")
+    for structure in structures:
+        atoms = read(structure)
+        rows = rows_of(atoms)
+        prebuilt = [row for row in rows if row["graph"] == "prebuilt"]
+        if not prebuilt:
+            sys.exit(f"{program} has no memory for a single {structure}.")
+        best = min(prebuilt, key=lambda row: row["wall_median_us_per_cell"])
+        names = [program, Path(path).stem, Path(structure).stem]
+        with open(output, "a") as file:
+            versions = peers.installed(["mace-torch", "torch", "cuequivariance-torch", "symmetrix-xl"])
+            file.write(json.dumps({"program": program, "model": names[1], "structure": names[2], "atoms": len(atoms),
+                                   "versions": versions, "best": best, "rows": rows}) + "\n")
+        print(f"| {' | '.join(names)} | {best['batch']} | {best['wall_median_us_per_cell']} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
