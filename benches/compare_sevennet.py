@@ -48,23 +48,23 @@ class Package:
         self.torch, self.key, self.util = torch, KEY, sevenn.util
         self.checkpoint = sevenn._const.SEVENNET_0_11July2024
         self.model, self.settings = sevenn.util.model_from_checkpoint(self.checkpoint)
-        self.model._modules.pop("force_output")
+        self.model.delete_module_by_key("force_output")
         self.model.eval().set_is_batch_data(True)
         self.atoms = {name: read(ROOT / file) for name, (file, _) in STRUCTURES.items()}
 
     def graph(self, structures):
         """One graph of several structures."""
         torch, KEY = self.torch, self.key
-        types, edges, vectors, batch, first = [], [], [], [], 0
+        numbers, edges, vectors, batch, first = [], [], [], [], 0
         for k, atoms in enumerate(structures):
             graph = self.util.unlabeled_atoms_to_input(atoms, self.settings["cutoff"])
-            types += [self.settings["_type_map"][int(z)] for z in atoms.numbers]
+            numbers += atoms.numbers.tolist()
             edges.append(graph[KEY.EDGE_IDX] + first)
             vectors.append(graph[KEY.EDGE_VEC].detach())
             batch += [k] * len(atoms)
             first += len(atoms)
         vectors = torch.cat(vectors)
-        return {KEY.NODE_FEATURE: torch.tensor(types), KEY.EDGE_IDX: torch.cat(edges, 1), KEY.EDGE_VEC: vectors, KEY.EDGE_LENGTH: vectors.norm(dim=-1),
+        return {KEY.ATOMIC_NUMBERS: torch.tensor(numbers), KEY.EDGE_IDX: torch.cat(edges, 1), KEY.EDGE_VEC: vectors, KEY.EDGE_LENGTH: vectors.norm(dim=-1),
                 KEY.BATCH: torch.tensor(batch), KEY.NUM_ATOMS: torch.bincount(torch.tensor(batch))}
 
     def energies(self, graph):

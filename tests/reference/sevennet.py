@@ -87,7 +87,7 @@ def random_model(name, seed):
 def load(source):
     """The model of a file, without forces."""
     model, settings = sevenn.util.model_from_checkpoint(torch.load(source, map_location="cpu", weights_only=False))
-    model.delete_module_by_key("force_output") if hasattr(model, "delete_module_by_key") else model._modules.pop("force_output")
+    model.delete_module_by_key("force_output")
     model.set_is_batch_data(False)
     return model.eval(), settings
 
@@ -113,8 +113,6 @@ def evaluate(model, settings, atoms, dtype):
     for key, value in graph.items():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             graph[key] = value.detach().to(dtype)
-    numbers = [settings["_type_map"][int(z)] for z in atoms.numbers]
-    graph[KEY.NODE_FEATURE] = torch.tensor(numbers)
     vectors(graph, atoms, dtype)
     with torch.no_grad():
         out = model(graph)

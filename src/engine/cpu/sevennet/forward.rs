@@ -196,7 +196,8 @@ impl<T: Real> Block<'_, T> {
         let vectors = |numbers: usize| numbers / LANES * per_lane;
         let inputs = &self.geometry.layers[layer].inputs;
         let (up, sums) = (T::vectors::<S>(up), T::vectors_mut::<S>(sums));
-        let (mut operators, mut terms): (Vec<&[T::Vector<S>]>, Vec<Term>) = (Vec::new(), Vec::new());
+        let mut operators: Vec<&[T::Vector<S>]> = Vec::new();
+        let mut terms: Vec<Term> = Vec::new();
         for (receiver, incoming) in self.incoming.iter().enumerate() {
             // [point][direction]
             operators.clear();
