@@ -14,7 +14,8 @@ use device::output::Output;
 use device::{Failure, Landscapes, ceilings, checks, kernels, program, rates};
 use s2dpes::engine::cpu::mace::MaceEngine as CpuEngine;
 use s2dpes::engine::cuda::CudaReal;
-use s2dpes::engine::cuda::device::Device;
+use s2dpes::engine::cuda::Version;
+use s2dpes::engine::cuda::device::{Device, survey};
 use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
 use s2dpes::potential::{Family, Potential};
 use serde_json::{Value, json};
@@ -60,9 +61,16 @@ struct Arguments {
     bench: bool,
 }
 
+/// Older drivers lack the function that cudarc calls for the time between events.
+const EVENT_TIMES: Version = Version { major: 12, minor: 8 };
+
 fn main() -> Result<ExitCode, Failure> {
     let arguments = Arguments::parse();
     let device = Device::open(arguments.gpu)?;
+    let driver = survey().driver?;
+    if driver < EVENT_TIMES {
+        return Err(format!("kernels are timed by events: that takes a driver for CUDA {EVENT_TIMES}").into());
+    }
     let mut output = Output::create(&arguments.output, arguments.dry_run)?;
     output.add(
         "device",

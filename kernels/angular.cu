@@ -1,16 +1,16 @@
 // Bond vectors -> harmonics -> what they give for each row of the pair operators.
 
 // Harmonics of a bond's direction times the number of neighbours that the bond stands for. A thread a bond of an entry;
-// `harmonics` is `[node][shells][bonds of a shell][components]`. The recursion of equivariant/harmonics.rs, to the last
+// `harmonics` is `[node][most][bonds of a shell][components]`. The recursion of equivariant/harmonics.rs, to the last
 // bit; `norms` are its N_lm.
 KERNEL(harmonics)(const double* vectors, const double* bond_weights, const int* shell_bonds, const double* norms,
-                  const double* values, const int* begins, const Place* places, int axes, int lmax, int shells,
+                  const double* values, const int* begins, const Place* places, int axes, int lmax, int most,
                   int pairs, int bonds_of_shell, int nodes, double* harmonics) {
     unsigned id = thread_number();
-    if (id >= (unsigned)nodes * shells * bonds_of_shell) return;
+    if (id >= (unsigned)nodes * most * bonds_of_shell) return;
     unsigned entry = id / bonds_of_shell;
-    int node = entry / shells;
-    if ((int)(entry % shells) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
+    int node = entry / most;
+    if ((int)(entry % most) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
     int shell = places[entry].shell;
     int bond = shell_bonds[shell] + id % bonds_of_shell;
     if (bond >= shell_bonds[shell + 1]) return;
@@ -44,16 +44,16 @@ KERNEL(harmonics)(const double* vectors, const double* bond_weights, const int* 
 
 // Couplings of harmonics, summed over the bonds of an entry. A thread a row of an entry; the rows of a pair are those of
 // its first direction, then those of its second. `couplings` has, for each bond, `[components][stride]` from
-// `bond_couplings` on; `angular` is `[node][shells][rows]`.
+// `bond_couplings` on; `angular` is `[node][most][rows]`.
 KERNEL(angular)(const double* harmonics, const double* couplings, const int* bond_couplings, const int* bond_strides,
                 const int* bond_directions, const int* shell_bonds, const int* shell_pairs, const int* pair_rows,
-                const int* begins, const Place* places, int components, int shells, int pairs, int bonds_of_shell,
+                const int* begins, const Place* places, int components, int most, int pairs, int bonds_of_shell,
                 int rows, int nodes, real* angular) {
     unsigned id = thread_number();
-    if (id >= (unsigned)nodes * shells * rows) return;
+    if (id >= (unsigned)nodes * most * rows) return;
     unsigned entry = id / rows;
-    int row = id % rows, node = entry / shells;
-    if ((int)(entry % shells) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
+    int row = id % rows, node = entry / most;
+    if ((int)(entry % most) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
     int shell = places[entry].shell;
     int pair = shell_pairs[shell];
     int first_rows = pair_rows[2 * pair];

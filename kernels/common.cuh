@@ -105,16 +105,17 @@ struct Group {
     const double* scalars;
     // `[node][pairs + 1]`: where the entries of each pair begin.
     const int* begins;
-    // `[node][shells]`, of which the first are in use.
+    // `[node][most]`, of which the first are in use.
     const Place* places;
-    // `[node][shells][rows]`.
+    // `[node][most][rows]`.
     const real* angular;
     // The node of each point; null if it is `step * point`.
     const int* nodes;
     long long value_count;
     int scalar_count;
     int pair_count;
-    int shell_count;
+    // Most entries of a node.
+    int most;
     int row_count;
     int step;
     int padding;

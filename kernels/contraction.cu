@@ -21,7 +21,7 @@ struct Contraction {
     int rows[MAX_DEGREE + 1];
 };
 
-struct Points {
+struct alignas(16) Points {
     real of[POINTS];
 };
 

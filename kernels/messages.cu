@@ -50,21 +50,27 @@ __device__ __forceinline__ void apply_kept(const Group* groups, const Output* ou
         sum[p] = zero_quad();
         point[p] = first + p < points ? first + p : points - 1;
     }
+    // Operators of the points' nodes of the group that is at hand: terms come group by group.
+    const real* operators[POINTS];
+    int at_hand = -1;
+    bool one_node = false;
     for (int k = 0; k < output.term_count; ++k) {
         Term term = terms[output.first_term + k];
-        const Group& group = groups[term.group];
-        const real* operators = group.operators + term.offset + channel;
-        const real* senders = features + (size_t)term.feature * points * channels + channel;
-        if (!group.nodes && group.step == 0) {
-            // No axis moves it: one load for all points.
-            quad value = load_quad(operators);
+        if (term.group != at_hand) {
+            const Group& group = groups[term.group];
+            at_hand = term.group;
+            one_node = true;
 #pragma unroll
-            for (int p = 0; p < POINTS; ++p) apply<LATER>(sum[p], value, senders + (size_t)point[p] * channels);
-            continue;
+            for (int p = 0; p < POINTS; ++p) {
+                operators[p] = group.operators + node_of(group, point[p]) * group.value_count + channel;
+                one_node = one_node && operators[p] == operators[0];
+            }
         }
+        const real* senders = features + (size_t)term.feature * points * channels + channel;
+        quad value = load_quad(operators[0] + term.offset);
 #pragma unroll
         for (int p = 0; p < POINTS; ++p) {
-            quad value = load_quad(operators + node_of(group, point[p]) * group.value_count);
+            if (!one_node) value = load_quad(operators[p] + term.offset);
             apply<LATER>(sum[p], value, senders + (size_t)point[p] * channels);
         }
     }
@@ -139,7 +145,7 @@ __device__ __forceinline__ void add_messages(const Group* groups, const Block& b
         }
         const real* table = tables + way.table + channel;
         for (int entry = begin; entry < end; ++entry) {
-            size_t place = node * group.shell_count + entry;
+            size_t place = node * group.most + entry;
             quad function = radial(table, way.columns, group.places[place]);
             const real* angular = group.angular + place * group.row_count + way.angular;
 #pragma unroll

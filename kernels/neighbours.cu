@@ -1,9 +1,10 @@
 // Axis values -> which of the candidate shells of a group of pairs lie within the cutoff.
 //
 // A warp a node looks at 32 candidates at a time and writes those within, in their order: `entries` and `distances`
-// are `[node][shells]`, `begins` `[node][pairs + 1]`. Coinciding atoms have no direction, so they are left out.
+// are `[node][most]`, of which no node has more, `begins` is `[node][pairs + 1]`. Coinciding atoms have no direction, so
+// they are left out.
 KERNEL(neighbours)(const double* vectors, const int* shell_bonds, const int* shell_pairs, const double* values, int axes,
-                   int shells, int pairs, int nodes, double cutoff, double coincidence, int* begins, int* entries,
+                   int shells, int most, int pairs, int nodes, double cutoff, double coincidence, int* begins, int* entries,
                    double* distances) {
     unsigned node = thread_number() / WARP;
     int lane = threadIdx.x % WARP;
@@ -28,8 +29,8 @@ KERNEL(neighbours)(const double* vectors, const int* shell_bonds, const int* she
             if (shell == 0 || shell_pairs[shell - 1] != pair) own_begins[pair] = place;
         }
         if (within) {
-            entries[(size_t)node * shells + place] = shell;
-            distances[(size_t)node * shells + place] = r;
+            entries[(size_t)node * most + place] = shell;
+            distances[(size_t)node * most + place] = r;
         }
         found += __popc(mask);
     }

@@ -12,7 +12,7 @@ struct OperatorRow {
 
 // A thread a quad of a row of a node; `operators` is `[node][row][channel]`: sums over the entries of the row's pair.
 KERNEL(operators)(const OperatorRow* rows, const real* tables, const int* begins, const Place* places,
-                  const real* angular, int row_count, int channels, int shells, int pairs, int angular_rows, int nodes,
+                  const real* angular, int row_count, int channels, int most, int pairs, int angular_rows, int nodes,
                   real* operators) {
     unsigned id = thread_number();
     unsigned quads = channels / 4;
@@ -23,7 +23,7 @@ KERNEL(operators)(const OperatorRow* rows, const real* tables, const int* begins
     const int* range = begins + (size_t)node * (pairs + 1) + of.pair;
     quad sum = zero_quad();
     for (int entry = range[0]; entry < range[1]; ++entry) {
-        size_t place = (size_t)node * shells + entry;
+        size_t place = (size_t)node * most + entry;
         real factor = angular[place * angular_rows + of.row];
         add_scaled(sum, factor, radial(tables + of.table + channel, of.columns, places[place]));
     }

@@ -1,11 +1,11 @@
 // Distances -> places on the radial tables.
 //
-// A thread an entry of a node; `entries`, `distances` and `places` are `[node][shells]`.
+// A thread an entry of a node; `entries`, `distances` and `places` are `[node][most]`.
 KERNEL(places)(const int* begins, const int* entries, const double* distances, double inverse_step, int intervals,
-               int shells, int pairs, int nodes, Place* places) {
+               int most, int pairs, int nodes, Place* places) {
     unsigned id = thread_number();
-    if (id >= (unsigned)nodes * shells) return;
-    int node = id / shells, entry = id % shells;
+    if (id >= (unsigned)nodes * most) return;
+    int node = id / most, entry = id % most;
     if (entry >= begins[(size_t)node * (pairs + 1) + pairs]) return;
     double t, weights[TAPS];
     Place place;

@@ -21,15 +21,15 @@ __device__ double repulsion_energy(const Repulsion& of, double r) {
 }
 
 // A thread an entry of a node. `tables` are float64 with `columns` columns, of which the first `densities` count;
-// `table_of_pair` is where the table of each pair begins. `scalars` is `[node][shells][densities + 1]`, the repulsion last.
+// `table_of_pair` is where the table of each pair begins. `scalars` is `[node][most][densities + 1]`, the repulsion last.
 KERNEL(pair_scalars)(const double* tables, const int* table_of_pair, const Repulsion* repulsions,
                      const int* shell_pairs, const int* begins, const int* entries, const double* distances,
-                     double inverse_step, int intervals, int columns, int densities, int shells, int pairs, int nodes,
+                     double inverse_step, int intervals, int columns, int densities, int most, int pairs, int nodes,
                      double* scalars) {
     unsigned id = thread_number();
-    if (id >= (unsigned)nodes * shells) return;
-    int node = id / shells;
-    if ((int)(id % shells) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
+    if (id >= (unsigned)nodes * most) return;
+    int node = id / most;
+    if ((int)(id % most) >= begins[(size_t)node * (pairs + 1) + pairs]) return;
     int pair = shell_pairs[entries[id]];
     double r = distances[id];
     double* out = scalars + (size_t)id * (densities + 1);
@@ -56,7 +56,7 @@ struct ScalarSum {
 };
 
 KERNEL(sum_scalars)(const ScalarSum* sums, const double* scalars, const double* shell_weights, const int* begins,
-                    const int* entries, int sum_count, int columns, int shells, int pairs, int nodes, double* out) {
+                    const int* entries, int sum_count, int columns, int most, int pairs, int nodes, double* out) {
     unsigned id = thread_number();
     if (id >= (unsigned)nodes * sum_count) return;
     int node = id / sum_count;
@@ -64,7 +64,7 @@ KERNEL(sum_scalars)(const ScalarSum* sums, const double* scalars, const double* 
     const int* range = begins + (size_t)node * (pairs + 1) + of.pair;
     double sum = 0.0;
     for (int entry = range[0]; entry < range[1]; ++entry) {
-        size_t place = (size_t)node * shells + entry;
+        size_t place = (size_t)node * most + entry;
         sum += shell_weights[2 * entries[place] + of.direction] * scalars[place * columns + of.column];
     }
     out[id] = sum;

@@ -65,6 +65,14 @@ pub enum ClusterError {
         /// Its last words.
         message: String,
     },
+    /// A rank's device failed.
+    #[error("rank {rank}: {why}. Finished tiles are stored; run the same command again")]
+    Device {
+        /// Which.
+        rank: usize,
+        /// A sentence.
+        why: String,
+    },
     /// A rank that has work does not answer any more.
     #[error(
         "rank {rank} has not been heard of for {seconds} s; finished tiles are stored, run the same command again"

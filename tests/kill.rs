@@ -88,7 +88,11 @@ fn kills_at_random_moments_lose_no_finished_tile() {
         for (old, new) in before.iter().zip(&now) {
             assert!(old.iter().zip(new).all(|(old, new)| old.is_none() || old == new), "kill {kills}");
         }
-        useful += usize::from(count(&now) > count(&before));
+        // On a busy machine ranks take longer to come to compute.
+        match count(&now) > count(&before) {
+            true => useful += 1,
+            false => longest *= 1.25,
+        }
         before = now;
         Results::open(&file).unwrap().landscape("W2N3", "W1.x-N1.z").unwrap();
     }

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rayon::ThreadPool;
@@ -18,9 +19,11 @@ use crate::work::Model;
 
 /// The thread, as its rank's main thread sees it.
 pub(super) struct Compute {
-    orders: Sender<Order>,
+    /// Until it is told to end.
+    orders: Option<Sender<Order>>,
     answers: Receiver<Answer>,
     stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Compute {
@@ -38,8 +41,8 @@ impl Compute {
                 desk.answer(Answer::Panicked(words(&panic)));
             }
         };
-        std::thread::Builder::new().name("compute".into()).spawn(body).map_err(|e| fail(&e))?;
-        Ok(Compute { orders, answers, stopping })
+        let thread = std::thread::Builder::new().name("compute".into()).spawn(body).map_err(|e| fail(&e))?;
+        Ok(Compute { orders: Some(orders), answers, stopping, thread: Some(thread) })
     }
 
     /// Hands an order to the thread; a stop reaches it while it computes.
@@ -48,12 +51,22 @@ impl Compute {
             self.stopping.store(true, Ordering::Relaxed);
         }
         // A thread that has panicked says so by an answer.
-        let _ = self.orders.send(order);
+        let _ = self.orders.as_ref().map(|orders| orders.send(order));
     }
 
     /// What it has to say, if anything.
     pub(super) fn answer(&self) -> Option<Answer> {
         self.answers.try_recv().ok()
+    }
+}
+
+/// The thread ends first: a driver must not be used any more when the process ends.
+impl Drop for Compute {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.orders = None;
+        // Whether it has panicked has been said.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -150,7 +163,11 @@ impl Desk {
             true => Answer::Dropped(task.number),
             false => match self.compute(task) {
                 Ok(computed) => Answer::Computed(computed),
-                Err(why) => Answer::Failed { task: task.number, why },
+                // On a device that has failed every other task would fail, too.
+                Err(why) => match self.place.failure() {
+                    Some(failure) => Answer::DeviceFailed(failure.to_string()),
+                    None => Answer::Failed { task: task.number, why },
+                },
             },
         };
         self.answer(answer);

@@ -366,6 +366,7 @@ impl<'w, T: Transport> Coordinator<'w, T> {
                 }
             }
             Answer::Panicked(message) => return Err(ClusterError::Panicked { rank, message }),
+            Answer::DeviceFailed(why) => return Err(ClusterError::Device { rank, why }),
             Answer::Dropped(task) => {
                 let sent = self.back(rank, task)?;
                 self.schedule.lost(sent.job, points(&sent.parts));

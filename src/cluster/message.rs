@@ -92,6 +92,8 @@ pub enum Answer {
     StopAsked(String),
     /// The code of the rank failed.
     Panicked(String),
+    /// The rank's device computes no more, and why.
+    DeviceFailed(String),
     /// The rank is still there.
     Alive,
 }

@@ -50,7 +50,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens the GPU of a number among those that this process sees, and makes sure that it computes.
+    /// Opens the GPU of a number among those that this process sees, and loads its kernels.
     pub fn gpu(ordinal: usize) -> Result<Place, EngineError> {
         #[cfg(feature = "cuda")]
         {
@@ -60,6 +60,17 @@ impl Place {
         }
         #[cfg(not(feature = "cuda"))]
         Err(EngineError::Device(format!("GPU {ordinal} cannot be used: {WITHOUT_CUDA}")))
+    }
+}
+
+impl Place {
+    /// Why nothing can be computed here any more, if that is so.
+    pub fn failure(&self) -> Option<EngineError> {
+        match self {
+            Place::Cpu => None,
+            #[cfg(feature = "cuda")]
+            Place::Gpu(device) => device.failure().map(EngineError::from),
+        }
     }
 }
 

@@ -131,15 +131,16 @@ pub(super) fn check(architecture: u32) -> Result<(), DeviceError> {
     }
 }
 
-/// What the driver loads for an architecture, from the cache or compiled now, and the version of its compiler.
-pub(super) fn image(architecture: u32, double: bool) -> Result<(Version, Vec<u8>), DeviceError> {
+/// What an earlier run left in the cache for an architecture, and the version of its compiler.
+pub(super) fn kept_image(architecture: u32, double: bool) -> Result<Option<(Version, Vec<u8>)>, DeviceError> {
+    let wanted = compiler()?.map(|c| c.version);
+    Ok(Cache::of_environment().load(&key(architecture, double), wanted))
+}
+
+/// What the driver loads for an architecture, compiled now and kept, and the version of its compiler.
+pub(super) fn new_image(architecture: u32, double: bool) -> Result<(Version, Vec<u8>), DeviceError> {
     let (cache, key) = (Cache::of_environment(), key(architecture, double));
-    let compiler = compiler()?;
-    let wanted = compiler.as_ref().map(|c| c.version);
-    if let Some(kept) = cache.load(&key, wanted) {
-        return Ok(kept);
-    }
-    let compiler = compiler.ok_or_else(|| DeviceError::NoCompiler(format!("sm_{architecture}")))?;
+    let compiler = compiler()?.ok_or_else(|| DeviceError::NoCompiler(format!("sm_{architecture}")))?;
     log::debug!("compiling kernels for sm_{architecture} with NVRTC {}", compiler.version);
     let compiled = compiler.compile(architecture, double)?;
     cache.store(&key, compiled.version, &compiled.image);
@@ -175,7 +176,7 @@ impl Program {
     fn log(&self) -> String {
         // SAFETY: the program has been created and not destroyed.
         let log = unsafe { result::get_program_log(self.handle) }.unwrap_or_default();
-        let bytes: Vec<u8> = log.iter().map(|c| c.cast_unsigned()).collect();
+        let bytes: Vec<u8> = log.iter().map(|c| *c as u8).collect();
         let text = CStr::from_bytes_until_nul(&bytes).map(CStr::to_string_lossy);
         text.unwrap_or_default().trim().to_string()
     }

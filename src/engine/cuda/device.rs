@@ -48,13 +48,17 @@ pub fn survey() -> Survey {
 }
 
 impl Survey {
-    /// Why this process cannot compute on its GPUs, if anything speaks against it before they are opened.
+    /// Why this process cannot compute on any of its GPUs, if anything speaks against it before they are opened.
     pub fn obstacle(&self) -> Option<DeviceError> {
         let devices = match &self.devices {
             Ok(devices) => devices,
             Err(error) => return Some(error.clone()),
         };
-        devices.iter().find_map(|device| compile::check(device.architecture).err())
+        let mut errors = Vec::new();
+        for device in devices {
+            errors.push(compile::check(device.architecture).err()?);
+        }
+        errors.into_iter().next()
     }
 }
 
@@ -203,16 +207,34 @@ impl Device {
         if let Some(module) = kept {
             return Ok(module.clone());
         }
-        let (compiler, image) = compile::image(self.info.architecture, double)?;
+        let architecture = self.info.architecture;
+        let module = match compile::kept_image(architecture, double)?.map(|image| self.load(image)) {
+            Some(Ok(module)) => module,
+            // What is in the cache is of no use: what is compiled now takes its place.
+            Some(Err(error)) => match compile::new_image(architecture, double) {
+                Err(DeviceError::NoCompiler(_)) => return Err(error),
+                image => self.load(image?)?,
+            },
+            None => self.load(compile::new_image(architecture, double)?)?,
+        };
+        *kept = Some(module.clone());
+        Ok(module)
+    }
+
+    /// Loads compiled kernels.
+    fn load(&self, (compiler, image): (Version, Vec<u8>)) -> Result<Arc<CudaModule>, DeviceError> {
         let what = format!("loading kernels onto GPU {} ({})", self.ordinal, self.info.name);
         let module = self.context.load_module(Ptx::from_binary(image)).map_err(driver_error(&what));
-        let module = module.map_err(|error| match (error, driver()) {
+        module.map_err(|error| match (error, driver()) {
             (DeviceError::Driver { what, why }, Ok(driver)) if compiler > driver => {
                 DeviceError::NewCode { what, why, compiler, driver }
             }
             (error, _) => error,
-        })?;
-        *kept = Some(module.clone());
-        Ok(module)
+        })
+    }
+
+    /// Why it computes no more, if it does not: after a failed kernel the driver refuses everything.
+    pub fn failure(&self) -> Option<DeviceError> {
+        self.context.synchronize().err().map(|e| self.failed("waiting for what runs", e))
     }
 }

@@ -62,9 +62,9 @@ shared! {
         scalars: u64,
         /// `[node][pairs + 1]`.
         begins: u64,
-        /// `[node][shells]`.
+        /// `[node][most]`.
         places: u64,
-        /// `[node][shells][rows]`.
+        /// `[node][most][rows]`.
         angular: u64,
         /// The node of each point; 0 if it is `step * point`.
         nodes: u64,
@@ -74,8 +74,8 @@ shared! {
         scalar_count: i32,
         /// Pairs.
         pair_count: i32,
-        /// Candidates.
-        shell_count: i32,
+        /// Most entries of a node.
+        most: i32,
         /// Rows of an entry's angular parts.
         row_count: i32,
         /// See `nodes`.

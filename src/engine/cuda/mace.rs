@@ -140,9 +140,17 @@ impl<T: CudaReal> MaceEngine<T> {
             match Slots::new(&queues[..count], &shape, capacity, &mut staging) {
                 Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
                 Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
-                    capacity /= 2;
+                    // Half of all points in two batches would take what they took in one.
+                    capacity = (capacity / if count == 1 { 2 * SLOTS } else { 2 }).max(1);
                     let name = &self.device.info.name;
                     log::warn!("{name}: out of memory; going on with batches of {capacity} points");
+                }
+                Err(error @ DriverError(CUDA_ERROR_OUT_OF_MEMORY)) => {
+                    return Err(EngineError::Device(format!(
+                        "{}; {} bytes are needed for one point: use --engine cpu, or fewer ranks on this GPU",
+                        failed(error),
+                        shape.bytes::<T>(1)
+                    )));
                 }
                 Err(error) => return Err(failed(error).into()),
             }
@@ -152,9 +160,10 @@ impl<T: CudaReal> MaceEngine<T> {
     /// Points of a batch that fit into the memory that is free.
     fn capacity(&self, shape: &SceneShape, most: usize) -> Result<usize, EngineError> {
         let free = self.device.free_memory()?;
-        let budget = (free - free / 10).saturating_sub(RESERVE) / SLOTS;
+        let budget = (free - free / 10).saturating_sub(RESERVE);
         let mut capacity = most.clamp(1, BATCH);
-        while capacity > 1 && !(shape.bytes::<T>(capacity) <= budget && launches(shape, capacity)) {
+        let fits = |n: usize| slots(n, most) * shape.bytes::<T>(n) <= budget && launches(shape, n);
+        while capacity > 1 && !fits(capacity) {
             capacity /= 2;
         }
         if !launches(shape, capacity) {

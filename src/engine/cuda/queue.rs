@@ -104,7 +104,7 @@ pub struct Queue {
     kernels: Arc<Kernels>,
 }
 
-/// Numbers of a buffer that a kernel may find, wherever an array has none.
+/// Kernels get a buffer for an empty array, too.
 fn at_least_one(count: usize) -> usize {
     count.max(1)
 }

@@ -11,7 +11,6 @@ use crate::engine::cuda::queue::Queue;
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are those of GroupLengths")]
 pub struct GroupBuffers<T> {
-    pub nodes: usize,
     pub index: CudaSlice<i32>,
     pub values: CudaSlice<f64>,
     pub begins: CudaSlice<i32>,
@@ -29,7 +28,6 @@ impl<T: CudaReal> GroupBuffers<T> {
     /// Buffers of the given lengths.
     pub fn new(queue: &Queue, of: &GroupLengths) -> Result<Self, DriverError> {
         Ok(GroupBuffers {
-            nodes: of.nodes,
             index: queue.buffer(of.index)?,
             values: queue.buffer(of.values)?,
             begins: queue.buffer(of.begins)?,
@@ -58,7 +56,7 @@ impl<T: CudaReal> GroupBuffers<T> {
             value_count: (shape.operator_rows * channels) as i64,
             scalar_count: shape.sums as i32,
             pair_count: shape.pairs as i32,
-            shell_count: shape.shells as i32,
+            most: shape.entries as i32,
             row_count: shape.rows as i32,
             step: i32::from(!shape.is_frozen()),
             padding: 0,

@@ -148,6 +148,7 @@ fn shape<T: Real>(
         node_limit: plan.axes.iter().map(|a| grid[*a]).product(),
         kept: plan.kept,
         shells: plan.shells(),
+        entries: plan.entries,
         pairs: plan.pairs(),
         bonds_of_shell: plan.bonds_of_shell,
         rows: plan.rows,

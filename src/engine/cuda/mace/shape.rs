@@ -2,7 +2,7 @@
 
 use super::super::layout::{Place, PointOutput};
 
-/// Most points of a batch: enough to keep any device busy.
+/// Most points of a batch.
 pub const BATCH: usize = 4096;
 
 /// Lengths of a group of pairs.
@@ -18,6 +18,8 @@ pub struct GroupShape {
     pub kept: bool,
     /// Candidate shells.
     pub shells: usize,
+    /// Most of them that are within the cutoff at a node.
+    pub entries: usize,
     /// Pairs.
     pub pairs: usize,
     /// Most bonds of a shell.
@@ -98,7 +100,7 @@ impl GroupShape {
     /// Lengths for batches of at most so many points.
     pub fn lengths(&self, scene: &SceneShape, points: usize) -> GroupLengths {
         let nodes = self.node_limit.min(points).max(1);
-        let entries = nodes * self.shells;
+        let entries = nodes * self.entries;
         GroupLengths {
             nodes,
             index: if self.has_index() { points } else { 0 },

@@ -129,7 +129,7 @@ pub(super) fn nodes(scene: &Scene, group: &GroupShape, points: &[Point]) -> (Vec
     (index.collect(), first)
 }
 
-/// Slots, and enough of them that one computes while another is prepared.
+/// All slots of a scene: where there are several, one is prepared while another computes.
 pub struct Slots<T> {
     slots: Vec<Slot<T>>,
     capacity: usize,

@@ -61,15 +61,16 @@ pub fn neighbours<T: CudaReal>(
     let (shells, pairs) = (group.shape.shells, group.shape.pairs);
     assert!(group.shell_bonds.len() > shells && group.shell_pairs.len() >= shells);
     assert!(buffers.values.len() >= nodes * axes && buffers.begins.len() >= nodes * (pairs + 1));
-    assert!(buffers.entries.len() >= nodes * shells && buffers.distances.len() >= nodes * shells);
-    let lengths = [axes, shells, pairs, nodes].map(|n| n as i32);
+    let most = group.shape.entries;
+    assert!(buffers.entries.len() >= nodes * most && buffers.distances.len() >= nodes * most);
+    let lengths = [axes, shells, most, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Neighbours);
     launch.arg(&group.vectors).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&buffers.values);
     launch.numbers(&lengths);
     launch.arg(&cutoff).arg(&COINCIDENCE);
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
-    // pairs within the group's arrays.
+    // pairs within the group's arrays, and no node has more entries than it says.
     unsafe { launch.launch(threads(32 * nodes)) }
 }
 
@@ -81,19 +82,19 @@ pub fn places<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs) = (group.shape.shells, group.shape.pairs);
+    let (most, pairs) = (group.shape.entries, group.shape.pairs);
     assert!(buffers.begins.len() >= nodes * (pairs + 1));
-    assert!(buffers.entries.len() >= nodes * shells && buffers.distances.len() >= nodes * shells);
-    assert!(buffers.places.len() >= nodes * shells);
+    assert!(buffers.entries.len() >= nodes * most && buffers.distances.len() >= nodes * most);
+    assert!(buffers.places.len() >= nodes * most);
     let (intervals, inverse_step) = (model.table_scale.0 as i32, model.table_scale.1);
-    let lengths = [shells, pairs, nodes].map(|n| n as i32);
+    let lengths = [most, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Places);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
     launch.arg(&inverse_step).arg(&intervals);
     launch.numbers(&lengths);
     launch.arg(&mut buffers.places);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(nodes * shells)) }
+    unsafe { launch.launch(threads(nodes * most)) }
 }
 
 /// Harmonics of the bonds of all entries, times the neighbours that a bond stands for.
@@ -104,13 +105,13 @@ pub fn harmonics<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs, bonds) = (group.shape.shells, group.shape.pairs, group.shape.bonds_of_shell);
+    let (most, pairs, bonds) = (group.shape.entries, group.shape.pairs, group.shape.bonds_of_shell);
     let components = (model.lmax + 1) * (model.lmax + 1);
-    assert!(model.norms.len() >= components && group.shell_bonds.len() > shells);
+    assert!(model.norms.len() >= components && group.shell_bonds.len() > group.shape.shells);
     assert!(buffers.values.len() >= nodes * axes && buffers.begins.len() >= nodes * (pairs + 1));
-    assert!(buffers.places.len() >= nodes * shells);
-    assert!(buffers.harmonics.len() >= nodes * shells * bonds * components);
-    let lengths = [axes, model.lmax, shells, pairs, bonds, nodes].map(|n| n as i32);
+    assert!(buffers.places.len() >= nodes * most);
+    assert!(buffers.harmonics.len() >= nodes * most * bonds * components);
+    let lengths = [axes, model.lmax, most, pairs, bonds, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Harmonics);
     launch.arg(&group.vectors).arg(&group.bond_weights).arg(&group.shell_bonds).arg(&model.norms);
     launch.arg(&buffers.values).arg(&buffers.begins).arg(&buffers.places);
@@ -118,7 +119,7 @@ pub fn harmonics<T: CudaReal>(
     launch.arg(&mut buffers.harmonics);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
     // group.
-    unsafe { launch.launch(threads(nodes * shells * bonds)) }
+    unsafe { launch.launch(threads(nodes * most * bonds)) }
 }
 
 /// Angular parts of all entries.
@@ -129,13 +130,13 @@ pub fn angular<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs, rows) = (group.shape.shells, group.shape.pairs, group.shape.rows);
+    let (most, pairs, rows) = (group.shape.entries, group.shape.pairs, group.shape.rows);
     let bonds = group.shape.bonds_of_shell;
-    assert!(group.shell_pairs.len() >= shells && group.pair_rows.len() >= 2 * pairs);
-    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.places.len() >= nodes * shells);
-    assert!(buffers.harmonics.len() >= nodes * shells * bonds * components);
-    assert!(buffers.angular.len() >= nodes * shells * rows);
-    let lengths = [components, shells, pairs, bonds, rows, nodes].map(|n| n as i32);
+    assert!(group.shell_pairs.len() >= group.shape.shells && group.pair_rows.len() >= 2 * pairs);
+    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.places.len() >= nodes * most);
+    assert!(buffers.harmonics.len() >= nodes * most * bonds * components);
+    assert!(buffers.angular.len() >= nodes * most * rows);
+    let lengths = [components, most, pairs, bonds, rows, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Angular);
     launch.arg(&buffers.harmonics).arg(&group.couplings).arg(&group.bond_couplings).arg(&group.bond_strides);
     launch.arg(&group.bond_directions).arg(&group.shell_bonds).arg(&group.shell_pairs).arg(&group.pair_rows);
@@ -144,7 +145,7 @@ pub fn angular<T: CudaReal>(
     launch.arg(&mut buffers.angular);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // bond's coupling, with at least as many rows as its direction has, within the group's couplings.
-    unsafe { launch.launch(threads(nodes * shells * rows)) }
+    unsafe { launch.launch(threads(nodes * most * rows)) }
 }
 
 /// Densities and repulsion of all entries.
@@ -155,13 +156,13 @@ pub fn pair_scalars<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs) = (group.shape.shells, group.shape.pairs);
+    let (most, pairs) = (group.shape.entries, group.shape.pairs);
     assert!(group.density_tables.len() >= pairs && group.repulsions.len() >= pairs);
     assert!(buffers.begins.len() >= nodes * (pairs + 1));
-    assert!(buffers.entries.len() >= nodes * shells && buffers.distances.len() >= nodes * shells);
-    assert!(buffers.pair_scalars.len() >= nodes * shells * scalars);
+    assert!(buffers.entries.len() >= nodes * most && buffers.distances.len() >= nodes * most);
+    assert!(buffers.pair_scalars.len() >= nodes * most * scalars);
     let (intervals, inverse_step) = (model.density_scale.0 as i32, model.density_scale.1);
-    let lengths = [model.density_columns, scalars - 1, shells, pairs, nodes].map(|n| n as i32);
+    let lengths = [model.density_columns, scalars - 1, most, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::PairScalars);
     launch.arg(&model.densities).arg(&group.density_tables).arg(&group.repulsions).arg(&group.shell_pairs);
     launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
@@ -170,7 +171,7 @@ pub fn pair_scalars<T: CudaReal>(
     launch.arg(&mut buffers.pair_scalars);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan places every
     // pair's table within the densities.
-    unsafe { launch.launch(threads(nodes * shells)) }
+    unsafe { launch.launch(threads(nodes * most)) }
 }
 
 /// Sums of scalars for each direction of each pair.
@@ -181,12 +182,12 @@ pub fn sum_scalars<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs, sums) = (group.shape.shells, group.shape.pairs, group.shape.sums);
-    assert!(group.sums.len() >= sums && group.shell_weights.len() >= 2 * shells);
-    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.entries.len() >= nodes * shells);
-    assert!(buffers.pair_scalars.len() >= nodes * shells * scalars);
+    let (most, pairs, sums) = (group.shape.entries, group.shape.pairs, group.shape.sums);
+    assert!(group.sums.len() >= sums && group.shell_weights.len() >= 2 * group.shape.shells);
+    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.entries.len() >= nodes * most);
+    assert!(buffers.pair_scalars.len() >= nodes * most * scalars);
     assert!(buffers.scalars.len() >= nodes * sums);
-    let lengths = [sums, scalars, shells, pairs, nodes].map(|n| n as i32);
+    let lengths = [sums, scalars, most, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::SumScalars);
     launch.arg(&group.sums).arg(&buffers.pair_scalars).arg(&group.shell_weights);
     launch.arg(&buffers.begins).arg(&buffers.entries);
@@ -204,12 +205,12 @@ pub fn operators<T: CudaReal>(
     buffers: &mut GroupBuffers<T>,
     nodes: usize,
 ) -> Result<(), DriverError> {
-    let (shells, pairs, rows) = (group.shape.shells, group.shape.pairs, group.shape.operator_rows);
+    let (most, pairs, rows) = (group.shape.entries, group.shape.pairs, group.shape.operator_rows);
     assert!(group.operator_rows.len() >= rows && channels.is_multiple_of(4));
-    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.places.len() >= nodes * shells);
-    assert!(buffers.angular.len() >= nodes * shells * group.shape.rows);
+    assert!(buffers.begins.len() >= nodes * (pairs + 1) && buffers.places.len() >= nodes * most);
+    assert!(buffers.angular.len() >= nodes * most * group.shape.rows);
     assert!(buffers.operators.len() >= nodes * rows * channels);
-    let lengths = [rows, channels, shells, pairs, group.shape.rows, nodes].map(|n| n as i32);
+    let lengths = [rows, channels, most, pairs, group.shape.rows, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Operators);
     launch.arg(&group.operator_rows).arg(&model.tables);
     launch.arg(&buffers.begins).arg(&buffers.places).arg(&buffers.angular);

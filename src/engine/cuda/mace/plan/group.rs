@@ -46,6 +46,8 @@ pub struct GroupPlan {
     pub sums: Vec<ScalarSum>,
     /// Rows of the operators of a node, if they are kept.
     pub operator_rows: Vec<OperatorRow>,
+    /// Most shells that are within the cutoff at a node, or a few more.
+    pub entries: usize,
     /// Most bonds of a shell.
     pub bonds_of_shell: usize,
     /// Most rows of an entry, both directions together.
@@ -63,6 +65,7 @@ impl GroupPlan {
         let (geometry, ..) = of;
         let (axes, pairs) = (geometry.groups[group].axes.clone(), &geometry.groups[group].pairs);
         let mut plan = GroupPlan { axes, kept, shell_bonds: vec![0], ..GroupPlan::default() };
+        plan.entries = most_entries(scene, pairs, &plan.axes);
         let mut couplings = HashMap::new();
         for (index, pair) in pairs.iter().enumerate() {
             plan.add_shells(geometry, (&scene.pairs[*pair], &geometry.pairs[*pair], index), &mut couplings);
@@ -173,6 +176,33 @@ impl GroupPlan {
             earlier += direction.targets.len();
         }
     }
+}
+
+/// Boxes along an axis in which neighbours are counted.
+const BOXES: [usize; 4] = [1, 64, 16, 6];
+
+/// A bound of the shells of some pairs that are within the cutoff at any values of the axes that move them: the most of
+/// all boxes into which the ranges of these axes are cut. At least one, so that buffers have a row.
+fn most_entries(scene: &Scene, pairs: &[usize], axes: &[usize]) -> usize {
+    let all = &scene.landscape.axes;
+    let boxes = BOXES.get(axes.len()).copied().unwrap_or(2);
+    let (mut centre, mut half_width) = (vec![0.0; all.len()], vec![0.0; all.len()]);
+    for axis in axes {
+        // A hair wider, so that rounding leaves none out.
+        half_width[*axis] = 0.5 * (all[*axis].range[1] - all[*axis].range[0]) / boxes as f64 + 1e-9;
+    }
+    let within = |bond: &Bond, centre: &[f64]| bond.shortest_within(centre, &half_width) < scene.cutoff;
+    let mut most = 1;
+    for number in 0..boxes.pow(axes.len() as u32) {
+        for (place, axis) in axes.iter().enumerate() {
+            let step = (number / boxes.pow(place as u32) % boxes) as f64 + 0.5;
+            let [first, last] = all[*axis].range;
+            centre[*axis] = first + (last - first) * step / boxes as f64;
+        }
+        let shells = pairs.iter().flat_map(|pair| &scene.pairs[*pair].shells);
+        most = most.max(shells.filter(|shell| within(&shell.bonds[0], &centre)).count());
+    }
+    most
 }
 
 /// The constants of a pair's repulsion, see [`Zbl::half_energy`].

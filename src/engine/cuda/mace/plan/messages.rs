@@ -47,6 +47,8 @@ struct Planner<'a, T> {
     model: &'a ModelArrays<T>,
     t: usize,
     routes: Vec<Route>,
+    /// Place of each pair in its group.
+    in_group: Vec<usize>,
 }
 
 impl MessagePlan {
@@ -57,7 +59,11 @@ impl MessagePlan {
         groups: &[GroupPlan],
     ) -> MessagePlan {
         let routes = routes(geometry, weights, t);
-        let planner = Planner { geometry, weights, model, t, routes };
+        let mut in_group = vec![0; geometry.pairs.len()];
+        for group in &geometry.groups {
+            group.pairs.iter().enumerate().for_each(|(place, pair)| in_group[*pair] = place);
+        }
+        let planner = Planner { geometry, weights, model, t, routes, in_group };
         let mut plan = MessagePlan::default();
         planner.add_terms(groups, &mut plan);
         planner.add_blocks(groups, &mut plan);
@@ -101,7 +107,11 @@ impl<T: Real> Planner<'_, T> {
 
     /// Rows of features of a sender.
     fn features(&self, route: &Route, sender: usize) -> Range<usize> {
-        route.senders.map_or(0..1, |k| self.geometry.features[self.t - 1].of(k, sender))
+        match (self.t.checked_sub(1), route.senders) {
+            (None, _) => 0..1,
+            (Some(before), Some(k)) => self.geometry.features[before].of(k, sender),
+            (Some(_), None) => 0..0,
+        }
     }
 
     /// Terms of all rows. Rows are numbered by `base + slot`.
@@ -114,10 +124,10 @@ impl<T: Real> Planner<'_, T> {
             }
         }
         terms.resize_with(outputs.len(), Vec::new);
-        for pair in &self.geometry.pairs {
-            let group = &groups[pair.group];
-            for direction in pair.directions.iter().filter(|_| group.kept) {
-                self.add_terms_of(direction, pair.group, &mut terms);
+        // Group by group, so that kernels look up the node of a point once a group.
+        for (number, group) in self.geometry.groups.iter().enumerate().filter(|(g, _)| groups[*g].kept) {
+            for direction in group.pairs.iter().flat_map(|pair| &self.geometry.pairs[*pair].directions) {
+                self.add_terms_of(direction, number, &mut terms);
             }
         }
         for (Slot { base, slot, stride }, own) in outputs.into_iter().zip(terms) {
@@ -180,12 +190,11 @@ impl<T: Real> Planner<'_, T> {
             let [a, b] = [receiver, direction.sender].map(|s| self.geometry.sites[s].element);
             let tables = &self.model.layer_tables[self.t];
             let earlier: usize = placed.directions[..*d].iter().map(|d| d.targets.len()).sum();
-            let in_group = self.geometry.groups[placed.group].pairs.iter().position(|p| p == pair);
             plan.ways.push(Way {
                 table: (tables.of(a, b) + column * self.weights.channels) as i64,
                 columns: tables.columns as i32,
                 group: placed.group as i32,
-                pair: in_group.unwrap_or(0) as i32,
+                pair: self.in_group[*pair] as i32,
                 angular: (earlier + direction.blocks[block].start) as i32,
                 senders: senders.len() as i32,
                 feature: senders.start as i32,

@@ -36,10 +36,10 @@ fn for_entries<T: CudaReal>(
         }
         let nodes = fixture.nodes[g].len();
         let begins = fixture.download(&buffers.begins, nodes * (shape.pairs + 1));
-        let entries = fixture.download(&buffers.entries, nodes * shape.shells);
+        let entries = fixture.download(&buffers.entries, nodes * shape.entries);
         for node in 0..nodes {
             for place in 0..begins[node * (shape.pairs + 1) + shape.pairs] as usize {
-                check(g, node, place, entries[node * shape.shells + place] as usize);
+                check(g, node, place, entries[node * shape.entries + place] as usize);
                 count += 1;
             }
         }
@@ -103,8 +103,8 @@ fn neighbours() {
             let (shape, shells) = (&f.plan.shape.groups[g], shells(f, g));
             let nodes = f.nodes[g].len();
             let begins = f.download(&buffers.begins, nodes * (shape.pairs + 1));
-            let entries = f.download(&buffers.entries, nodes * shape.shells);
-            let distances = f.download(&buffers.distances, nodes * shape.shells);
+            let entries = f.download(&buffers.entries, nodes * shape.entries);
+            let distances = f.download(&buffers.distances, nodes * shape.entries);
             for node in (0..nodes).filter(|_| shape.shells > 0) {
                 let s = f.values(g, node);
                 let distance = |k: &usize| shells[*k].shell.bonds[0].at(&s).norm();
@@ -114,7 +114,7 @@ fn neighbours() {
                 let all: Vec<i32> = (0..=shape.pairs).map(begin).collect();
                 assert_eq!(begins[node * (shape.pairs + 1)..][..=shape.pairs], all, "{}", f.name);
                 for (place, k) in expected.iter().enumerate() {
-                    let found = node * shape.shells + place;
+                    let found = node * shape.entries + place;
                     assert_eq!((entries[found], distances[found]), (*k as i32, distance(k)), "{}", f.name);
                 }
             }
@@ -138,13 +138,13 @@ fn places() {
     fn check<T: CudaReal>(f: &mut Fixture<T>) {
         f.run_groups();
         let shapes = &f.plan.shape.groups;
-        let lengths = |g: usize| f.nodes[g].len() * shapes[g].shells;
+        let lengths = |g: usize| f.nodes[g].len() * shapes[g].entries;
         let all = f.buffers.groups.iter().enumerate();
         let all: Vec<_> = all
             .map(|(g, b)| (f.download(&b.places, lengths(g)), f.download(&b.distances, lengths(g))))
             .collect();
         for_entries(f, |g, node, place, shell| {
-            let k = node * shapes[g].shells + place;
+            let k = node * shapes[g].entries + place;
             let (found, expected) = (all[g].0[k], f.weights.first[0][0].place(all[g].1[k]));
             assert_eq!((found.row as usize, found.weights), (expected.row, expected.weights), "{}", f.name);
             assert_eq!(found.shell as usize, shell);
@@ -169,7 +169,7 @@ fn harmonics() {
         let all: Vec<Vec<f64>> =
             f.buffers.groups.iter().map(|b| f.download(&b.harmonics, usize::MAX)).collect();
         for_entries(f, |g, node, place, shell| {
-            let first = (node * shapes[g].shells + place) * shapes[g].bonds_of_shell;
+            let first = (node * shapes[g].entries + place) * shapes[g].bonds_of_shell;
             for (k, bond) in shells(f, g)[shell].shell.bonds.iter().enumerate() {
                 let found = &all[g][(first + k) * size..][..size];
                 assert_eq!(found, weighted(&own, bond, &f.values(g, node)), "{}", f.name);
@@ -188,7 +188,7 @@ fn angular() {
         for_entries(f, |g, node, place, shell| {
             let placed = &shells(f, g)[shell];
             let pair = &f.geometry.pairs[f.geometry.groups[g].pairs[placed.pair]];
-            let mut row = (node * shapes[g].shells + place) * shapes[g].rows;
+            let mut row = (node * shapes[g].entries + place) * shapes[g].rows;
             for direction in &pair.directions {
                 let mut sums = vec![0.0; direction.targets.len()];
                 for bond in placed.shell.bonds.iter().filter(|b| b.receiver == direction.receiver) {
@@ -228,7 +228,7 @@ fn pair_scalars() {
             .map(|b| (f.download(&b.pair_scalars, usize::MAX), f.download(&b.distances, usize::MAX)))
             .collect();
         for_entries(f, |g, node, place, shell| {
-            let k = node * shapes[g].shells + place;
+            let k = node * shapes[g].entries + place;
             let pair = f.geometry.groups[g].pairs[shells(f, g)[shell].pair];
             let expected = expected_scalars(f, pair, all[g].1[k]);
             assert_close::<f64>(&f.name, &all[g].0[k * columns..][..columns], &expected);
