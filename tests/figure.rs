@@ -208,9 +208,9 @@ fn strange_fields_are_drawn_and_say_what_they_are() {
     says(&|l| l.panels[0].energy.fill(-3.0), "constant:");
     says(&|l| l.distance_cost.fill(0.1), "no point outside");
     says(&|l| l.panels[0].energy[4] = f64::INFINITY, "MACE");
-    says(&|l| l.panels[0].energy[4] = f64::NEG_INFINITY, "not computed");
+    says(&|l| l.panels[0].energy[4] = f64::NEG_INFINITY, "no energy");
     says(&|l| l.panels[0].energy[4] = 1e300, "MACE");
-    says(&|l| l.panels[0].energy.iter_mut().skip(2).for_each(|e| *e = f64::NAN), "not computed");
+    says(&|l| l.panels[0].energy.iter_mut().skip(2).for_each(|e| *e = f64::NAN), "no energy");
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl Mark {
             Self::Input => "input structure",
             Self::Lowest => "minimum",
             Self::Masked => "distance cost > 0",
-            Self::Missing => "not computed",
+            Self::Missing => "no energy",
         }
     }
 }
