@@ -89,6 +89,9 @@ pub enum EngineError {
     /// The scene has elements that the engine was not made for.
     #[error("the engine was not prepared for {0}")]
     Element(crate::crystal::Element),
+    /// The scene lacks what the engine's potential needs.
+    #[error("the scene was prepared for another potential; prepare it for the one of the engine")]
+    Scene,
     /// Its device cannot be used, or not any more.
     #[error("{0}")]
     Device(String),

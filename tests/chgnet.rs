@@ -292,3 +292,13 @@ fn elements_without_weights_are_refused_by_name() {
         "{error}"
     );
 }
+
+#[test]
+fn a_scene_of_another_potential_is_refused() {
+    let crystal = Crystal::in_place(&structure("golden/rutile-TiO2.extxyz"), 1e-6).unwrap();
+    let landscape = Arc::new(Landscape::single_point(Arc::new(crystal), Thresholds::default()));
+    let scene = Arc::new(Scene::new(landscape.clone(), &common::potential("mp0-L1")).unwrap());
+    let mut engine = chgnet(Precision::Single).engine(&landscape.elements(), &Place::Cpu).unwrap();
+    let error = engine.evaluate(&scene, &[Point(0)]).unwrap_err().to_string();
+    assert!(error.contains("prepared for another potential"), "{error}");
+}

@@ -154,6 +154,9 @@ impl<T: Real> Weights<T> {
 
     /// The sites of a scene in terms of the model.
     pub(super) fn sites(&self, scene: &Scene) -> Result<Vec<SiteWeights>, EngineError> {
+        if scene.network.is_none() {
+            return Err(EngineError::Scene);
+        }
         let site = |site: &crate::engine::Site| {
             let found = self.elements.iter().position(|e| e.element == site.element);
             let element = found.ok_or(EngineError::Element(site.element))?;
