@@ -55,9 +55,13 @@ fn bits(results: &[PointResult]) -> Vec<[u64; 3]> {
     results.iter().map(of).collect()
 }
 
-/// Statuses and distances are equal; the largest difference of energies, as a share of those above 1 eV per atom. Where
-/// atoms are too close, random weights make large parts that cancel, and a tenth of the difference counts.
+/// Statuses and distances are equal; the largest difference of energies, as a share of those above 1 eV per atom.
 fn difference(found: &[PointResult], expected: &[PointResult]) -> f64 {
+    largest(found, expected, 1.0)
+}
+
+/// The same, where differences at points with atoms that are too close count by a weight.
+fn largest(found: &[PointResult], expected: &[PointResult], unphysical: f64) -> f64 {
     assert_eq!(found.len(), expected.len());
     let mut worst = 0.0_f64;
     for (found, expected) in found.iter().zip(expected) {
@@ -65,9 +69,9 @@ fn difference(found: &[PointResult], expected: &[PointResult]) -> f64 {
         assert_eq!(found.distance_cost.to_bits(), expected.distance_cost.to_bits());
         assert_eq!(found.minimum_distance.to_bits(), expected.minimum_distance.to_bits());
         if found.status == Status::Done {
-            let share = if expected.distance_cost > 0.0 { 0.1 } else { 1.0 };
+            let weight = if expected.distance_cost > 0.0 { unphysical } else { 1.0 };
             worst =
-                worst.max(share * (found.energy - expected.energy).abs() / expected.energy.abs().max(1.0));
+                worst.max(weight * (found.energy - expected.energy).abs() / expected.energy.abs().max(1.0));
         }
     }
     worst
@@ -93,12 +97,15 @@ fn landscapes_equal_those_of_the_cpu_engine() {
         let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
         let points: Vec<Point> = landscape.grid.points().collect();
         let elements = landscape.elements();
-        for (precision, bound) in [(Precision::Single, 2e-6), (Precision::Double, 1e-11)] {
+        // In float32 random weights make large parts that cancel where atoms are too close: 2e-5 there.
+        for (precision, bound, unphysical) in
+            [(Precision::Single, 2e-6, 0.1), (Precision::Double, 1e-11, 1.0)]
+        {
             let model = first_head(&potential, precision);
             let mut cpu = model.engine(&elements, &Place::Cpu).unwrap();
             let mut gpu = model.engine(&elements, &Place::Gpu(device())).unwrap();
             let expected = cpu.evaluate(&scene, &points).unwrap();
-            let error = difference(&gpu.evaluate(&scene, &points).unwrap(), &expected);
+            let error = largest(&gpu.evaluate(&scene, &points).unwrap(), &expected, unphysical);
             assert!(error < bound, "{file}, {}, {}: {error:e}", potential.source, precision.name());
         }
     }

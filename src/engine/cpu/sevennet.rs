@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Real;
+use super::{Real, least_points};
 use crate::crystal::Element;
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
@@ -39,10 +39,6 @@ use forward::{Block, Workspace};
 use geometry::{BLOCK, Direction, Geometry};
 use operator::{Gathered, Operators, Scratch};
 use weights::Weights;
-
-/// Least points of a call, and least points of a call for each thread.
-const CALL: usize = 1024;
-const CALL_OF_THREAD: usize = 64;
 
 /// A SevenNet model on the CPU.
 pub struct SevennetEngine<T> {
@@ -95,9 +91,7 @@ impl<T: Real> Engine for SevennetEngine<T> {
         }
         let batch = Batch::new(scene, (prepared, keeps), &weights, points);
         let evaluate = |local: &mut Local<T>, block: &[Point]| {
-            let result = |(energy, point): (f64, &Point)| {
-                PointResult::new(energy, scene.separation.at(&scene.axis_values(*point)))
-            };
+            let result = |(energy, point): (f64, &Point)| scene.result(*point, energy);
             batch.energies(local, block).into_iter().zip(block).map(result).collect::<Vec<_>>()
         };
         let local = || Local::new(&prepared.geometry, &weights);
@@ -110,7 +104,7 @@ impl<T: Real> Engine for SevennetEngine<T> {
     }
 
     fn call(&self) -> usize {
-        CALL.max(CALL_OF_THREAD * rayon::current_num_threads())
+        least_points()
     }
 
     fn describe(&self) -> String {

@@ -128,7 +128,8 @@ impl GroupLengths {
 
     /// Threads of the largest launch.
     fn most_threads(&self) -> usize {
-        self.angular.max(self.harmonics).max(self.operators / 4).max(32 * self.nodes)
+        let of_entries = self.angular.max(self.harmonics);
+        of_entries.max(self.scalars).max(self.operators / 4).max(32 * self.nodes)
     }
 }
 
