@@ -11,15 +11,19 @@
 //! device       what GPUs there are; one of them, opened, with its kernels
 //! layout       structures that kernels and host share
 //! queue        kernels by name, streams, buffers
-//! mace         the engine
+//! memory       how many points fit into a device
+//! mace         the engine for MACE
+//! chgnet       the engine for CHGNet
 //! ```
 
 pub mod cache;
+pub mod chgnet;
 pub mod compile;
 pub mod device;
 pub mod layout;
 mod library;
 pub mod mace;
+pub mod memory;
 pub mod queue;
 pub mod source;
 
