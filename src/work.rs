@@ -11,7 +11,7 @@ use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
-use crate::engine::cuda::mace::{MaceEngine as CudaEngine, memory_of};
+use crate::engine::cuda::{chgnet, mace};
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
@@ -58,11 +58,11 @@ impl Model {
         Ok(match (family, place, self.precision) {
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Single) => {
-                Box::new(CudaEngine::<f32>::new(mace, elements, head, gpu.clone())?)
+                Box::new(mace::MaceEngine::<f32>::new(mace, elements, head, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Double) => {
-                Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
+                Box::new(mace::MaceEngine::<f64>::new(mace, elements, head, gpu.clone())?)
             }
             (Family::Mace(mace), Place::Cpu, Precision::Single) => {
                 Box::new(MaceEngine::<f32>::new(mace, elements, head))
@@ -70,10 +70,18 @@ impl Model {
             (Family::Mace(mace), Place::Cpu, Precision::Double) => {
                 Box::new(MaceEngine::<f64>::new(mace, elements, head))
             }
-            (Family::Chgnet(chgnet), _, Precision::Single) => {
+            #[cfg(feature = "cuda")]
+            (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Single) => {
+                Box::new(chgnet::ChgnetEngine::<f32>::new(chgnet, elements, gpu.clone())?)
+            }
+            #[cfg(feature = "cuda")]
+            (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Double) => {
+                Box::new(chgnet::ChgnetEngine::<f64>::new(chgnet, elements, gpu.clone())?)
+            }
+            (Family::Chgnet(chgnet), Place::Cpu, Precision::Single) => {
                 Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
             }
-            (Family::Chgnet(chgnet), _, Precision::Double) => {
+            (Family::Chgnet(chgnet), Place::Cpu, Precision::Double) => {
                 Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
             }
             (Family::Sevennet(sevennet), _, Precision::Single) => {
@@ -87,7 +95,7 @@ impl Model {
 
     /// Whether there are kernels for its family.
     pub fn has_kernels(&self) -> bool {
-        matches!(self.potential.family, Family::Mace(_))
+        matches!(self.potential.family, Family::Mace(_) | Family::Chgnet(_))
     }
 }
 
@@ -96,12 +104,13 @@ impl Model {
     /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
     /// if it computes on CPUs.
     pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
-        let Family::Mace(mace) = &self.potential.family else { return Ok(None) };
-        match self.precision {
-            Precision::Single => memory_of::<f32>(mace, scene, self.head),
-            Precision::Double => memory_of::<f64>(mace, scene, self.head),
+        match (&self.potential.family, self.precision) {
+            (Family::Mace(mace), Precision::Single) => mace::memory_of::<f32>(mace, scene, self.head).map(Some),
+            (Family::Mace(mace), Precision::Double) => mace::memory_of::<f64>(mace, scene, self.head).map(Some),
+            (Family::Chgnet(chgnet), Precision::Single) => Ok(Some((chgnet::memory_of::<f32>(chgnet, scene)?, 0))),
+            (Family::Chgnet(chgnet), Precision::Double) => Ok(Some((chgnet::memory_of::<f64>(chgnet, scene)?, 0))),
+            (Family::Sevennet(_), _) => Ok(None),
         }
-        .map(Some)
     }
 }
 

@@ -6,7 +6,7 @@ mod gemm;
 pub mod mace;
 mod real;
 pub mod sevennet;
-mod table;
+pub(in crate::engine) mod table;
 
 pub use gemm::{Matrix, multiply};
 pub use real::{LANES, Real};

@@ -52,7 +52,7 @@ pub(in crate::engine) struct Rows<T> {
     /// Of the point at hand, by undirected bond of the network: its length.
     lengths: Vec<f64>,
     /// By point and undirected bond of the network: its row.
-    rows: Vec<usize>,
+    pub(in crate::engine) rows: Vec<usize>,
 }
 
 /// Not among the rows.

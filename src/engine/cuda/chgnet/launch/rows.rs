@@ -18,6 +18,9 @@ pub fn bond_lengths<T: CudaReal>(
     rows: &mut RowBuffers<T>,
 ) -> Result<(), DriverError> {
     let Batch { queue, shape, points } = batch;
+    if shape.bonds == 0 {
+        return Ok(());
+    }
     let axes = shape.atoms.axes;
     assert!(scene.vectors.len() >= shape.directed * (axes + 1) * 3 && scene.bonds.len() >= shape.bonds);
     assert!(values.len() >= points * axes && rows.lengths.len() >= points * shape.bonds);
