@@ -10,14 +10,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use device::engines::GpuEngine;
 use device::output::Output;
 use device::{Failure, Landscapes, ceilings, checks, kernels, program, rates};
-use s2dpes::engine::cpu::mace::MaceEngine as CpuEngine;
+use s2dpes::engine::Place;
 use s2dpes::engine::cuda::CudaReal;
 use s2dpes::engine::cuda::Version;
 use s2dpes::engine::cuda::device::{Device, survey};
-use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
-use s2dpes::potential::{Family, Potential};
+use s2dpes::potential::Potential;
+use s2dpes::work::{Model, Precision};
 use serde_json::{Value, json};
 
 /// Times the CUDA engine and compares it with the CPU engine.
@@ -84,7 +85,7 @@ fn main() -> Result<ExitCode, Failure> {
     let work = if arguments.dry_run { ceilings::LITTLE } else { ceilings::MUCH };
     output.add("ceilings", ceilings::measure(&device, work, arguments.rounds)?)?;
     for model in &arguments.model {
-        let potential = Potential::load(model)?;
+        let potential = Arc::new(Potential::load(model)?);
         for text in &arguments.landscape {
             let landscapes = Landscapes::parse(text, arguments.points, &potential)?;
             let about = json!({ "model": device::file_name(model), "landscape": landscapes.name });
@@ -113,7 +114,7 @@ fn main() -> Result<ExitCode, Failure> {
 struct Bench<'a> {
     arguments: &'a Arguments,
     device: &'a Arc<Device>,
-    potential: &'a Potential,
+    potential: &'a Arc<Potential>,
     landscapes: Landscapes,
     about: Value,
 }
@@ -122,12 +123,11 @@ impl Bench<'_> {
     /// Checks first, then times, then kernels.
     fn measure<T: CudaReal>(&self, output: &mut Output) -> Result<(), Failure> {
         let Landscapes { scene, every, irreducible, .. } = &self.landscapes;
-        let Family::Mace(mace) = &self.potential.family else {
-            return Err(format!("{}: there are no GPU kernels for this family", self.potential.source).into());
-        };
-        let elements = scene.landscape.elements();
-        let mut gpu = GpuEngine::<T>::new(mace, &elements, 0, self.device.clone())?;
-        let mut cpu = CpuEngine::<T>::new(mace, &elements, 0);
+        let mut gpu = GpuEngine::<T>::new(self.potential, scene, self.device.clone())?;
+        let (name, potential) = (String::new(), self.potential.clone());
+        let precision = if T::DOUBLE { Precision::Double } else { Precision::Single };
+        let model = Model { name, potential, head: 0, precision };
+        let mut cpu = model.engine(&scene.landscape.elements(), &Place::Cpu)?;
         let mut add = |kind: &str, mut value: Value| {
             let about = [("precision", json!(device::precision::<T>()))];
             let about = about.into_iter().chain(["model", "landscape"].map(|k| (k, self.about[k].clone())));
@@ -135,10 +135,10 @@ impl Bench<'_> {
             output.add(kind, value)
         };
         let sample = device::spread(every, self.arguments.sample);
-        add("accuracy", checks::accuracy(&mut gpu, &mut cpu, scene, &sample)?)?;
+        add("accuracy", checks::accuracy(&mut gpu, &mut *cpu, scene, &sample)?)?;
         add("bits", checks::bits(&mut gpu, scene, every)?)?;
         for (what, points) in [("every node", every), ("irreducible nodes", irreducible)] {
-            let mut rate = rates::measure(&mut gpu, scene, points, self.arguments.rounds)?;
+            let mut rate = rates::measure(&mut *gpu, scene, points, self.arguments.rounds)?;
             rate["what"] = json!(what);
             rate["nodes"] = json!(every.len());
             add("rate", rate)?;

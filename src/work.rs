@@ -105,10 +105,18 @@ impl Model {
     /// if it computes on CPUs.
     pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
         match (&self.potential.family, self.precision) {
-            (Family::Mace(mace), Precision::Single) => mace::memory_of::<f32>(mace, scene, self.head).map(Some),
-            (Family::Mace(mace), Precision::Double) => mace::memory_of::<f64>(mace, scene, self.head).map(Some),
-            (Family::Chgnet(chgnet), Precision::Single) => Ok(Some((chgnet::memory_of::<f32>(chgnet, scene)?, 0))),
-            (Family::Chgnet(chgnet), Precision::Double) => Ok(Some((chgnet::memory_of::<f64>(chgnet, scene)?, 0))),
+            (Family::Mace(mace), Precision::Single) => {
+                mace::memory_of::<f32>(mace, scene, self.head).map(Some)
+            }
+            (Family::Mace(mace), Precision::Double) => {
+                mace::memory_of::<f64>(mace, scene, self.head).map(Some)
+            }
+            (Family::Chgnet(chgnet), Precision::Single) => {
+                Ok(Some((chgnet::memory_of::<f32>(chgnet, scene)?, 0)))
+            }
+            (Family::Chgnet(chgnet), Precision::Double) => {
+                Ok(Some((chgnet::memory_of::<f64>(chgnet, scene)?, 0)))
+            }
             (Family::Sevennet(_), _) => Ok(None),
         }
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use s2dpes::engine::cuda::CudaReal;
-use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
 use s2dpes::engine::{Engine, PointResult, Scene};
 use s2dpes::landscape::Point;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::engines::GpuEngine;
 
 /// Points of calls, and how many points are evaluated in such calls at most.
 const CALLS: [(usize, usize); 3] = [(1, 24), (37, 740), (1000, 4000)];

@@ -150,8 +150,8 @@ if [ -n "$dry" ]; then
         --program bin/s2dpes --program-points 6 --model embedded:demo-wn --points 4 --rounds 2 --sample 6 \
         --landscape $nitride:W1.x,W1.z --landscape $nitride:W1.x,N1.z
 else
-    check bench 140 env "$libraries" bin/gpu --output "$results/gpu.jsonl" --program bin/s2dpes \
-        --model models/mp0-medium.model --model models/mp0-small.model \
+    check bench 170 env "$libraries" bin/gpu --output "$results/gpu.jsonl" --program bin/s2dpes \
+        --model models/mp0-medium.model --model models/mp0-small.model --model embedded:chgnet-0.3.0 \
         --landscape $nitride:W1.x,W1.z --landscape $nitride:W1.x,N1.z \
         --landscape $alloy:Mn2.x,Mn2.y --landscape $arsenide:As1.z,Ga1.z --points 128 --rounds 3
 fi

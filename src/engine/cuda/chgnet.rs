@@ -4,6 +4,7 @@
 //! uses. Kernels work on all points of a batch at once:
 //!
 //! ```text
+//! atoms      positions, distances and energies, by what other families have for them
 //! plan       scene -> arrays: bonds and angles that may be short enough somewhere
 //! tables     model and scene on the device
 //! shape      lengths of all buffers, and the bytes of a batch
@@ -18,6 +19,7 @@
 //! end. Each result has one owner, which adds up in a fixed order, so neither batches nor devices of one kind change a
 //! bit.
 
+pub mod atoms;
 pub mod buffers;
 pub mod forward;
 pub mod launch;
@@ -32,7 +34,6 @@ use std::sync::Arc;
 
 use super::CudaReal;
 use super::device::Device;
-use super::mace::slot::queues;
 use super::memory::{Needs, SLOTS};
 use super::queue::{Kernels, Profile};
 use crate::crystal::Element;
@@ -42,6 +43,7 @@ use crate::engine::cpu::chgnet::weights::Weights;
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::{Point, Separation};
 use crate::potential::chgnet::Chgnet;
+use atoms::queues;
 use plan::ChgnetPlan;
 use shape::{BATCH, ChgnetShape};
 use slot::{ChgnetSlots, Shared};

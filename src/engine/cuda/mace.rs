@@ -28,7 +28,7 @@ pub mod shape;
 pub mod slot;
 pub mod tables;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::sync::Arc;
 

@@ -2,10 +2,10 @@
 
 use cudarc::driver::{CudaSlice, DriverError};
 
+use super::atoms::AtomBuffers;
 use super::shape::{BOTH, ChgnetShape, RowLengths, Total};
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::layout::{AngleRow, BondRow, Place};
-use crate::engine::cuda::mace::buffers::Buffers as AtomBuffers;
 use crate::engine::cuda::queue::Queue;
 use crate::potential::chgnet::FEATURES;
 

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use cudarc::driver::{CudaSlice, DriverError};
 
+use super::atoms;
 use super::buffers::{ChgnetBuffers, FeatureBuffers, RowBuffers};
 use super::launch::{self, AngleInputs, Batch};
 use super::shape::{BOTH, Total};
 use super::tables::{AngleMessageTables, BondLayerTables, FunctionTable, ModelTables, NetworkTables};
 use crate::engine::cpu::chgnet::weights::Columns;
 use crate::engine::cuda::CudaReal;
-use crate::engine::cuda::mace::launch as atoms;
 use crate::engine::cuda::queue::Queue;
 use crate::potential::chgnet::FEATURES;
 
@@ -144,7 +144,13 @@ impl<T: CudaReal> Forward<'_, T> {
         let known = (t == 0).then_some(Columns::ANGLE_LAYER..Columns::ANGLE_LAYER + BOTH);
         self.first_layers(batch, (layer, known), rows, features)?;
         let FeatureBuffers { angles, of_angles, of_bonds, of_atoms, .. } = features;
-        launch::update_angles(batch, &layer.gated, rows, AngleInputs { of_angles, of_bonds, of_atoms }, angles)
+        launch::update_angles(
+            batch,
+            &layer.gated,
+            rows,
+            AngleInputs { of_angles, of_bonds, of_atoms },
+            angles,
+        )
     }
 
     /// What angles, bonds and atoms add to first layers. As long as angles have their first features, columns of the table

@@ -1,24 +1,22 @@
 //! A scene's network as arrays for kernels: every bond and angle that may be short enough somewhere.
 
+use super::atoms::AtomPlan;
 use super::shape::{ChgnetShape, MostRows};
 use crate::engine::cpu::Real;
-use crate::engine::cpu::chgnet::weights::{SiteWeights, Weights};
-use crate::engine::cuda::layout::{AngleCandidate, BondCandidate, SiteEnergy};
-use crate::engine::cuda::mace::plan::{Plan as AtomPlan, separation};
-use crate::engine::cuda::mace::shape::SceneShape;
+use crate::engine::cpu::chgnet::weights::Weights;
+use crate::engine::cuda::layout::{AngleCandidate, BondCandidate};
 use crate::engine::{EngineError, Network, Scene};
-use crate::potential::chgnet::FEATURES;
 
 /// Boxes along an axis in which rows are counted, by the number of axes.
 const BOXES: [usize; 4] = [1, 64, 16, 6];
 
 /// A scene in terms of a model.
 #[derive(Debug)]
-pub struct ChgnetPlan<T> {
+pub struct ChgnetPlan {
     /// Lengths of everything.
     pub shape: ChgnetShape,
-    /// Positions, distances and energies; it has no pairs.
-    pub atoms: AtomPlan<T>,
+    /// Positions, distances and energies.
+    pub atoms: AtomPlan,
     /// Place of each site's element among those of the model.
     pub elements: Vec<i32>,
     /// Of each bond without direction, a directed one.
@@ -33,9 +31,12 @@ pub struct ChgnetPlan<T> {
     pub legs: Vec<f64>,
 }
 
-impl<T: Real> ChgnetPlan<T> {
+impl ChgnetPlan {
     /// Plans a scene for a model; fails if the scene has no bonds and angles, or an element is missing.
-    pub(in crate::engine) fn new(scene: &Scene, weights: &Weights<T>) -> Result<ChgnetPlan<T>, EngineError> {
+    pub(in crate::engine) fn new<T: Real>(
+        scene: &Scene,
+        weights: &Weights<T>,
+    ) -> Result<ChgnetPlan, EngineError> {
         let sites = weights.sites(scene)?;
         let network = scene.network.as_ref().ok_or(EngineError::Scene)?;
         let form = |base: &nalgebra::Vector3<f64>, slopes: &[nalgebra::Vector3<f64>]| {
@@ -48,7 +49,8 @@ impl<T: Real> ChgnetPlan<T> {
             sender: bond.sender_site as i32,
             weight: bond.weight as f32,
         });
-        let atoms = atom_plan(scene, weights, &sites);
+        let energies = sites.iter().map(|site| (site.share, weights.elements[site.element].energy));
+        let atoms = AtomPlan::new(scene, energies);
         Ok(ChgnetPlan {
             shape: ChgnetShape {
                 atoms: atoms.shape.clone(),
@@ -81,37 +83,6 @@ fn angles(network: &Network) -> Vec<AngleCandidate> {
         })
     };
     (0..network.undirected.len()).flat_map(of_bond).collect()
-}
-
-/// Positions, distances and energies: nothing of it depends on pairs of sites.
-fn atom_plan<T: Real>(scene: &Scene, weights: &Weights<T>, sites: &[SiteWeights]) -> AtomPlan<T> {
-    let energy = |site: &SiteWeights| SiteEnergy {
-        share: site.share,
-        atomic: weights.elements[site.element].energy,
-    };
-    AtomPlan {
-        shape: SceneShape {
-            axes: scene.landscape.grid.shape().len(),
-            channels: FEATURES,
-            sites: sites.len(),
-            components: 0,
-            scalars: 1,
-            groups: Vec::new(),
-            messages: 0,
-            paths: 0,
-            features: Vec::new(),
-            hidden: 0,
-            atoms: scene.separation.atoms().len(),
-            representatives: scene.separation.representatives().count(),
-        },
-        groups: Vec::new(),
-        layers: Vec::new(),
-        incoming: Vec::new(),
-        incoming_begins: vec![0; sites.len() + 1],
-        energies: sites.iter().map(energy).collect(),
-        scale: 1.0,
-        separation: separation(scene),
-    }
 }
 
 /// Bounds of the rows of a point: the most of all boxes into which the ranges of the axes are cut. At least one of each,

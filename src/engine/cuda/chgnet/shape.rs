@@ -1,7 +1,7 @@
 //! Lengths of a scene's arrays, and the memory that a batch takes.
 
+use super::atoms::AtomShape;
 use crate::engine::cuda::layout::{AngleRow, BondRow, Place};
-use crate::engine::cuda::mace::shape::SceneShape;
 use crate::potential::chgnet::FEATURES;
 
 /// Most points of a batch: enough rows for every kernel.
@@ -55,8 +55,8 @@ pub struct MostRows {
 /// Lengths of a scene.
 #[derive(Clone, Debug)]
 pub struct ChgnetShape {
-    /// Axes, sites and atoms, for positions, distances and energies; it has no pairs.
-    pub atoms: SceneShape,
+    /// Axes, sites and atoms, for positions, distances and energies.
+    pub atoms: AtomShape,
     /// Bonds of the network without direction.
     pub bonds: usize,
     /// Directed bonds of the network.
@@ -106,12 +106,8 @@ impl RowLengths {
     fn bytes<T>(&self) -> usize {
         let MostRows { short, bonds, directed, short_directed, angles } = self.most;
         let features = FEATURES * (self.atoms + 2 * short + bonds + angles);
-        let numbers = features
-            + self.of_atoms()
-            + self.of_bonds()
-            + BOTH * angles
-            + self.messages()
-            + self.sums();
+        let numbers =
+            features + self.of_atoms() + self.of_bonds() + BOTH * angles + self.messages() + self.sums();
         let integers = self.network + 2 * self.counts + Total::COUNT + 2 * self.site_begins + short + 1;
         size_of::<T>() * numbers
             + size_of::<f64>() * self.network

@@ -2,6 +2,7 @@
 
 use cudarc::driver::DriverError;
 
+use super::atoms::Staging;
 use super::buffers::ChgnetBuffers;
 use super::forward::Forward;
 use super::shape::ChgnetShape;
@@ -9,7 +10,6 @@ use super::tables::{ModelTables, NetworkTables};
 use crate::engine::Scene;
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::layout::PointOutput;
-use crate::engine::cuda::mace::buffers::Staging;
 use crate::engine::cuda::queue::Queue;
 use crate::landscape::Point;
 

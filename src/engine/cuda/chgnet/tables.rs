@@ -2,13 +2,13 @@
 
 use cudarc::driver::{CudaSlice, DriverError};
 
+use super::atoms::AtomTables;
 use super::plan::ChgnetPlan;
 use super::shape::ChgnetShape;
 use crate::engine::cpu::chgnet::weights::{AtomLayer, BondInputs, BondLayer, Gated, Weights};
 use crate::engine::cpu::{Matrix, Table};
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::layout::{AngleCandidate, BondCandidate, RowLimits, TableGrid};
-use crate::engine::cuda::mace::tables::SceneTables as AtomTables;
 use crate::engine::cuda::queue::Queue;
 
 /// Functions of a distance or an angle.
@@ -236,10 +236,10 @@ pub struct NetworkTables<T> {
 
 impl<T: CudaReal> NetworkTables<T> {
     /// Copies a plan to the device.
-    pub fn new(queue: &Queue, plan: &ChgnetPlan<T>, model: &ModelTables<T>) -> Result<Self, DriverError> {
+    pub fn new(queue: &Queue, plan: &ChgnetPlan, model: &ModelTables<T>) -> Result<Self, DriverError> {
         Ok(NetworkTables {
             shape: plan.shape.clone(),
-            atoms: AtomTables::new(queue, &plan.atoms)?,
+            atoms: plan.atoms.upload(queue)?,
             elements: queue.upload(&plan.elements)?,
             bonds: queue.upload(&plan.bonds)?,
             directed: queue.upload(&plan.directed)?,

@@ -41,7 +41,8 @@ fn look_up() {
             let which = (&rows.totals, totals);
             launch::look_up(f.batch(), (table, columns.clone()), places, which, &mut out).unwrap();
             let places = &own_places[range.clone()];
-            let expected = places.iter().flat_map(|p| at(own.coefficients(), own.columns(), p, columns.clone()));
+            let expected =
+                places.iter().flat_map(|p| at(own.coefficients(), own.columns(), p, columns.clone()));
             let expected: Vec<f64> = expected.collect();
             let found = f.download(&out, range.end * width);
             assert_close(&f.name, &found[range.start * width..], &expected);

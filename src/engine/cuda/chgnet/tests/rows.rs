@@ -17,7 +17,12 @@ fn both(single: impl Fn(&mut Fixture<f32>), double: impl Fn(&mut Fixture<f64>)) 
 }
 
 /// Places are equal, but for angles on a GPU, whose arc cosine has other last bits.
-fn assert_places<T: CudaReal>(name: &str, found: &[layout::Place<T>], expected: &[layout::Place<T>], exact: bool) {
+fn assert_places<T: CudaReal>(
+    name: &str,
+    found: &[layout::Place<T>],
+    expected: &[layout::Place<T>],
+    exact: bool,
+) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (found, expected) in found.iter().zip(expected) {
         let near = |(a, b): (&T, &T)| (a.to_f64() - b.to_f64()).abs() < 1e-6;
@@ -75,7 +80,11 @@ fn count_rows() {
         let most = [most.short, most.bonds, most.directed, most.short_directed, most.angles];
         for of_point in expected.chunks_exact(ROW_KINDS) {
             let own = [of_point[0], of_point[0] + of_point[1], of_point[2], of_point[3], of_point[4]];
-            assert!(own.iter().zip(most).all(|(n, most)| *n as usize <= most), "{}: {own:?} {most:?}", f.name);
+            assert!(
+                own.iter().zip(most).all(|(n, most)| *n as usize <= most),
+                "{}: {own:?} {most:?}",
+                f.name
+            );
         }
     }
     both(check, check);
