@@ -69,13 +69,16 @@ impl<T: CudaReal> GatedTable<T> {
     }
 }
 
-/// Messages along bonds, see [`AtomLayer`].
+/// Messages along bonds into atoms.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are those of AtomLayer")]
 pub struct AtomLayerTables<T> {
+    /// What an atom adds to first layers as centre, then as neighbour: `[C][2 BOTH]`.
     pub atom: LinearTable<T>,
+    /// What a bond adds to them: `[C][BOTH]`.
     pub bond: LinearTable<T>,
+    /// What follows them.
     pub gated: GatedTable<T>,
+    /// Sums of messages -> features: `[C][C]`.
     pub output: LinearTable<T>,
 }
 
@@ -90,13 +93,16 @@ impl<T: CudaReal> AtomLayerTables<T> {
     }
 }
 
-/// Messages along angles, see [`BondInputs`].
+/// Messages along angles.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are those of BondInputs")]
 pub struct AngleMessageTables<T> {
+    /// What a bond adds to first layers as first leg, then as second one: `[C][2 BOTH]`.
     pub bond: LinearTable<T>,
+    /// What an angle adds to them: `[C][BOTH]`.
     pub angle: LinearTable<T>,
+    /// What the centre adds to them: `[C][BOTH]`.
     pub atom: LinearTable<T>,
+    /// What follows them.
     pub gated: GatedTable<T>,
 }
 
@@ -111,11 +117,12 @@ impl<T: CudaReal> AngleMessageTables<T> {
     }
 }
 
-/// Messages along angles into bonds, see [`BondLayer`].
+/// Messages along angles into bonds.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are those of BondLayer")]
 pub struct BondLayerTables<T> {
+    /// The messages.
     pub inputs: AngleMessageTables<T>,
+    /// Their sums -> features: `[C][C]`.
     pub output: LinearTable<T>,
 }
 
@@ -141,7 +148,7 @@ pub struct ReadoutTables<T> {
     pub last_bias: f64,
 }
 
-/// A model, see [`Weights`].
+/// A model.
 #[derive(Debug)]
 pub struct ModelTables<T> {
     /// Cutoffs, and the grids of the tables.

@@ -37,7 +37,7 @@ fn look_up() {
         ];
         for ((table, own), columns, (places, own_places), totals, range) in cases {
             let width = columns.len();
-            let mut out = f.buffer(totals[1], width);
+            let (mut out, before) = f.noise(totals[1], width, 1);
             let which = (&rows.totals, totals);
             launch::look_up(f.batch(), (table, columns.clone()), places, which, &mut out).unwrap();
             let places = &own_places[range.clone()];
@@ -46,6 +46,9 @@ fn look_up() {
             let expected: Vec<f64> = expected.collect();
             let found = f.download(&out, range.end * width);
             assert_close(&f.name, &found[range.start * width..], &expected);
+            // Rows before the first one stay as they are.
+            let (earlier, before) = (&found[..range.start * width], &before[..range.start * width]);
+            assert!(as_f64(earlier) == before, "{}", f.name);
         }
     }
     for_all::<f32>(check);
