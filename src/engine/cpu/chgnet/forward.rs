@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::gated::{Buffers, CHUNK, Sink, padded, silu};
+use super::gated::{Buffers, CHUNK, Sink, padded};
 use super::rows::Rows;
 use super::weights::{BOTH, BondInputs, BondLayer, Columns, SiteWeights, Weights};
 use crate::engine::Scene;
@@ -255,7 +255,7 @@ impl<T: Real> WithSimd for Silu<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        T::vectors_mut::<S>(self.0).iter_mut().for_each(|x| *x = silu::<T, S>(simd, *x));
+        T::vectors_mut::<S>(self.0).iter_mut().for_each(|x| *x = T::silu(simd, *x));
     }
 }
 
