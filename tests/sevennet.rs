@@ -3,10 +3,9 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::Arc;
 
-use common::{data, json, structure};
+use common::{compare_landscape, data, json, sevennet, structure};
 use nalgebra::{Matrix3, Rotation3, Vector3};
 use s2dpes::campaign::evaluate_crystal;
 use s2dpes::crystal::{Element, Structure};
@@ -17,30 +16,6 @@ use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Point, Relation, Thre
 use s2dpes::potential::{Family, Potential};
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision, SurfaceWork};
-
-/// The checkpoint of SevenNet-0 (11 July 2024), if it is there: it is part of the package sevenn 0.10.1 and under GPL-3.0, so
-/// that it is no part of this repository. `tests/reference/sevennet-0.sh` fetches it.
-const SEVENNET_0: &str = "target/sevennet/checkpoint_sevennet_0.pth";
-
-/// The bytes of a checkpoint.
-fn bytes(name: &str) -> Option<Vec<u8>> {
-    if name == "SevenNet-0" {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(SEVENNET_0);
-        return std::fs::read(path).ok();
-    }
-    let file = std::fs::File::open(data(&format!("models/sevennet/{name}.pth.gz"))).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    Some(bytes)
-}
-
-fn potential(name: &str) -> Option<Arc<Potential>> {
-    let potential = bytes(name).map(|bytes| Arc::new(Potential::from_bytes(name, bytes).unwrap()));
-    if potential.is_none() {
-        eprintln!("{name} is left out: {SEVENNET_0} is not there; tests/reference/sevennet-0.sh fetches it");
-    }
-    potential
-}
 
 fn model(potential: &Arc<Potential>, precision: Precision) -> Model {
     Model { name: "test".into(), potential: potential.clone(), head: 0, precision }
@@ -59,7 +34,7 @@ fn golden() -> BTreeMap<String, Vec<serde_json::Value>> {
 /// the record.
 fn for_every_record(precision: Precision, check: impl Fn(&str, f64, &serde_json::Value)) {
     for (name, records) in golden() {
-        let Some(potential) = potential(&name) else { continue };
+        let Some(potential) = sevennet(&name) else { continue };
         let model = model(&potential, precision);
         let structures: Vec<Structure> = (records.iter())
             .map(|r| structure(&format!("golden/{}.extxyz", r["structure"].as_str().unwrap())))
@@ -135,6 +110,34 @@ fn float32_energies_are_close_to_float64_ones_of_sevenn() {
     });
 }
 
+/// Calls `check` with every golden landscape and its model.
+fn for_every_landscape(precision: Precision, check: impl Fn(&serde_json::Value, &Model)) {
+    for record in json("golden/sevennet/landscapes.json").as_array().unwrap() {
+        let name = record["model"].as_str().unwrap();
+        if let Some(potential) = sevennet(name) {
+            check(record, &Model { name: name.into(), ..model(&potential, precision) });
+        }
+    }
+}
+
+#[test]
+fn float64_landscapes_are_those_of_sevenn() {
+    for_every_landscape(Precision::Double, |record, model| {
+        compare_landscape(record, model, |energy, _| 1e-11 * energy.abs().max(1.0));
+    });
+}
+
+#[test]
+fn float32_landscapes_are_close_to_float64_ones_of_sevenn() {
+    for_every_landscape(Precision::Single, |record, model| {
+        // Where atoms nearly coincide, energies are huge, and float32 keeps digits in proportion.
+        compare_landscape(record, model, |energy, distance| match distance > 1.5 {
+            true => 1e-5,
+            false => 1e-4 * energy.abs().max(1.0),
+        });
+    });
+}
+
 #[test]
 fn there_are_records_of_every_stored_checkpoint_and_of_sevennet_0() {
     let golden = golden();
@@ -148,7 +151,7 @@ fn there_are_records_of_every_stored_checkpoint_and_of_sevennet_0() {
 
 #[test]
 fn mirror_images_of_chiral_crystals_differ_and_sites_are_those_of_proper_operations() {
-    let potential = potential("small").unwrap();
+    let potential = sevennet("small").unwrap();
     let model = model(&potential, Precision::Double);
     let energy = |name: &str| {
         let crystal = Crystal::in_place(&structure(&format!("golden/{name}.extxyz")), 1e-6).unwrap();
@@ -180,7 +183,7 @@ fn results_are_the_same_bits_whatever_is_kept_and_however_points_are_batched() {
     }
     for (name, axes, points) in LANDSCAPES {
         for model in ["small", "uneven"] {
-            let (landscape, potential) = (landscape(name, axes, points), potential(model).unwrap());
+            let (landscape, potential) = (landscape(name, axes, points), sevennet(model).unwrap());
             check::<f32>(&landscape, &potential);
             check::<f64>(&landscape, &potential);
         }
@@ -190,7 +193,7 @@ fn results_are_the_same_bits_whatever_is_kept_and_however_points_are_batched() {
 #[test]
 fn points_of_a_grid_are_crystals_without_symmetry() {
     for (k, (name, axes, points)) in LANDSCAPES.into_iter().enumerate() {
-        let potential = potential(["small", "degree-3", "poly-cut", "odd-signs", "uneven"][k]).unwrap();
+        let potential = sevennet(["small", "degree-3", "poly-cut", "odd-signs", "uneven"][k]).unwrap();
         let model = model(&potential, Precision::Double);
         let landscape = landscape(name, axes, points);
         let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
@@ -232,7 +235,7 @@ fn worst_identification(landscape: &Landscape, equivalence: Equivalence, energie
 
 #[test]
 fn points_of_a_grid_are_equivalent_under_proper_operations_only() {
-    let potential = potential("small").unwrap();
+    let potential = sevennet("small").unwrap();
     // Two sublattices displaced anyhow in an orthorhombic box: a chiral crystal, turned by three axes.
     let chiral = Structure {
         name: "two sublattices".into(),
@@ -264,7 +267,7 @@ fn points_of_a_grid_are_equivalent_under_proper_operations_only() {
 
 #[test]
 fn energies_do_not_change_with_rotation_translation_order_and_supercell() {
-    let potential = potential("small").unwrap();
+    let potential = sevennet("small").unwrap();
     let model = model(&potential, Precision::Double);
     let structure = structure("golden/triclinic-CaTiAlO-seven-atoms.extxyz");
     let energy = |structure: &Structure| {

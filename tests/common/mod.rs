@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use s2dpes::cluster::Wish;
 use s2dpes::crystal::{Element, Structure, read_structure};
-use s2dpes::engine::{EngineChoice, Place, PointResult, Scene};
-use s2dpes::landscape::{Landscape, Point};
+use s2dpes::engine::{EngineChoice, Place, PointResult, Scene, Status};
+use s2dpes::landscape::{Axis, Dof, Landscape, Point, Thresholds};
 use s2dpes::potential::Potential;
 use s2dpes::store::Results;
+use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
 
 /// A path below `tests/data`.
@@ -38,6 +39,28 @@ pub fn model_bytes(name: &str) -> Vec<u8> {
 /// A stored model.
 pub fn potential(name: &str) -> Arc<Potential> {
     Arc::new(Potential::from_bytes(name, model_bytes(name)).unwrap())
+}
+
+/// The checkpoint of SevenNet-0 (11 July 2024), if it is there: it is part of the package sevenn 0.10.1 and under GPL-3.0, so
+/// that it is no part of this repository. `tests/reference/sevennet-0.sh` fetches it.
+const SEVENNET_0: &str = "target/sevennet/checkpoint_sevennet_0.pth";
+
+/// A stored checkpoint of SevenNet, or SevenNet-0.
+pub fn sevennet(name: &str) -> Option<Arc<Potential>> {
+    let mut bytes = Vec::new();
+    if name == "SevenNet-0" {
+        let Ok(content) = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SEVENNET_0)) else {
+            eprintln!(
+                "{name} is left out: {SEVENNET_0} is not there; tests/reference/sevennet-0.sh fetches it"
+            );
+            return None;
+        };
+        bytes = content;
+    } else {
+        let file = std::fs::File::open(data(&format!("models/sevennet/{name}.pth.gz"))).unwrap();
+        flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    }
+    Some(Arc::new(Potential::from_bytes(name, bytes).unwrap()))
 }
 
 /// A stored model as a campaign would use it.
@@ -75,6 +98,38 @@ pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> 
     let scene = Arc::new(Scene::new(landscape.clone(), &model.potential).unwrap());
     let elements: Vec<_> = scene.sites.iter().map(|s| s.element).collect();
     model.engine(&elements, &Place::Cpu).unwrap().evaluate(&scene, points).unwrap()
+}
+
+/// A landscape along two coordinates of a structure.
+pub fn map(structure: &Structure, axes: [&str; 2], points: usize) -> Arc<Landscape> {
+    let crystal = Arc::new(Crystal::new(structure, 0.01).unwrap());
+    let axis = |dof| Axis { dof: Dof::parse(dof, &crystal).unwrap(), range: [0.0, 1.0], points };
+    let axes = axes.map(axis).to_vec();
+    Arc::new(Landscape::new(crystal.clone(), axes, Thresholds::default()).unwrap())
+}
+
+/// Compares points of a landscape of the campaign set with a golden record of what a package gives there, eV per atom. No
+/// deviation may reach the bound for such an energy and such a smallest distance; where the record has none, atoms coincide.
+pub fn compare_landscape(golden: &serde_json::Value, model: &Model, bound: impl Fn(f64, f64) -> f64) {
+    let name = golden["structure"].as_str().unwrap();
+    let axes = [0, 1].map(|k| golden["axes"][k].as_str().unwrap());
+    let nodes = golden["nodes_per_axis"].as_u64().unwrap() as usize;
+    let landscape = map(&structure(&format!("campaign/structures/{name}.extxyz")), axes, nodes);
+    let list = |key: &str| golden[key].as_array().unwrap().clone();
+    let points: Vec<Point> =
+        list("nodes").iter().map(|n| Point(n.as_u64().unwrap().try_into().unwrap())).collect();
+    let energies: Vec<Option<f64>> = list("energies_eV_per_atom").iter().map(|e| e.as_f64()).collect();
+    assert_eq!([points.len(), energies.len()], [200; 2]);
+    for ((found, expected), point) in evaluate(&landscape, model, &points).iter().zip(energies).zip(points) {
+        let Some(expected) = expected else {
+            assert_eq!(found.status, Status::Coinciding, "{name} {point:?}");
+            continue;
+        };
+        let error = (found.energy - expected).abs();
+        let bound = bound(expected, found.minimum_distance);
+        let precision = model.precision;
+        assert!(error < bound, "{} {precision:?}, {name} {point:?}: {found:?} {expected}", model.name);
+    }
 }
 
 /// Numbers that look random and are the same every time.

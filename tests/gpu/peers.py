@@ -39,7 +39,8 @@ def mace(path, accelerate):
     from mace import data
     from mace.tools import torch_geometric, utils
     torch.set_default_dtype(torch.float32)
-    model = torch.load(path, map_location="cuda", weights_only=False).float().eval()
+    # e3nn's compiled parts come to the CPU whatever map_location says.
+    model = torch.load(path, map_location="cuda", weights_only=False).float().to("cuda").eval()
     if accelerate:
         from mace.cli.convert_e3nn_cueq import run as convert
         model = convert(model, device="cuda").float().eval()

@@ -3,8 +3,8 @@
     python -m venv venv && . venv/bin/activate && pip install -r requirements-chgnet.txt
     python chgnet_energies.py
 
-The model and its graphs are in float64; `energy_float32_eV` is the package as people run it, with its own graph builder. Energies are per atom.
-The landscapes are built from the positions that the International Tables list, typed in below; a point where the package gives no number has null.
+The model and its graphs are in float64; `energy_float32_eV` is the package as people run it, with its own graph builder. Energies are per atom,
+`node_energies_eV` those of the atoms one by one, in float64. A point of the landscapes where the package gives no number has null.
 """
 import json
 import warnings
@@ -22,34 +22,12 @@ from chgnet.model import CHGNet
 from pymatgen.core import Structure
 
 import extxyz
+from landscapes import LANDSCAPES, landscape
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).resolve().parent.parent / "data" / "golden"
 OUT = GOLDEN / "chgnet"
 CUBE = [90, 90, 90]
-NODES, POINTS = 60, 200
-
-
-def pnnm_4g(x, y):
-    return [(x, y, 0), (-x, -y, 0), (.5 - x, .5 + y, .5), (.5 + x, .5 - y, .5)]
-
-
-def pnma_4c(x, z):
-    return [(x, .25, z), (.5 - x, .75, .5 + z), (-x, .75, -z), (.5 + x, .25, .5 - z)]
-
-
-def cmcm_4c(y):
-    return [(0, y, .25), (0, -y, .75), (.5, .5 + y, .25), (.5, .5 - y, .75)]
-
-
-LANDSCAPES = {                                             # structure of the campaign set: axes, edges, atoms as functions of the axes
-    "aflow-013-AB2_oP6_58_a_g": (["Cl1.x", "Cl1.y"], [6.24, 6.43, 4.2],
-                                 lambda x, y: {"Ca": [(0, 0, 0), (.5, .5, .5)], "Cl": pnnm_4g(x, y)}),
-    "aflow-041-AB_oP8_62_c_c": (["S1.x", "Sn1.z"], [11.18, 3.982, 4.329],
-                                lambda x, z: {"S": pnma_4c(x, .0201), "Sn": pnma_4c(.11937, z)}),
-    "aflow-195-A2B_oC12_63_2c_c": (["Si1.y", "Si2.y"], [3.73, 14.72, 3.67],
-                                   lambda y, v: {"Si": cmcm_4c(y) + cmcm_4c(v), "Zr": cmcm_4c(.604)}),
-}
 
 
 def rutile(x):
@@ -85,31 +63,18 @@ class Package:
         self.convert = CrystalGraphConverter(algorithm="fast" if dtype == torch.float32 else "legacy", on_isolated_atoms="ignore")
 
     @torch.no_grad()
-    def energy(self, atoms):
-        """eV per atom, None where it is no number."""
+    def energies(self, atoms):
+        """eV per atom, None where it is no number, and the atoms' own energies."""
         torch.set_default_dtype(self.dtype)
         chgnet.graph.converter.TORCH_DTYPE = chgnet.graph.crystalgraph.TORCH_DTYPE = self.dtype
         try:
             structure = Structure(atoms.cell.array, atoms.numbers, atoms.positions, coords_are_cartesian=True)
-            energy = self.model([self.convert(structure)], task="e")["e"].item()
+            out = self.model([self.convert(structure)], task="e", return_site_energies=True)
         finally:
             torch.set_default_dtype(torch.float32)
-        return energy + self.atoms[atoms.numbers - 1].mean() if np.isfinite(energy) else None
-
-
-def landscape(package, name):
-    axes, edges, build = LANDSCAPES[name]
-    nodes = np.sort(np.random.default_rng(30).choice(NODES * NODES, POINTS, replace=False))
-    energies = []
-    for node in nodes:
-        sites = build(node // NODES / NODES, node % NODES / NODES)
-        symbols = [symbol for symbol, places in sites.items() for _ in places]
-        places = np.array([place for places in sites.values() for place in places])
-        distances = Atoms(symbols, scaled_positions=places, cell=edges, pbc=True).get_all_distances(mic=True)
-        np.fill_diagonal(distances, 1)
-        energies.append(package.energy(Atoms(symbols, scaled_positions=places, cell=edges, pbc=True)) if distances.min() > 1e-3 else None)
-    print(f"{name}: {sum(e is None for e in energies)} of {POINTS} points without energy", flush=True)
-    return {"structure": name, "axes": axes, "nodes_per_axis": NODES, "nodes": nodes.tolist(), "energies_eV_per_atom": energies}
+        energy, isolated = out["e"].item(), self.atoms[atoms.numbers - 1]
+        nodes = isolated + out["site_energies"][0].double().numpy()
+        return energy + isolated.mean() if np.isfinite(energy) else None, nodes.tolist()
 
 
 def write(name, rows):
@@ -124,11 +89,12 @@ def main():
     rows = []
     for path in sorted(GOLDEN.glob("*.extxyz")) + sorted(OUT.glob("*.extxyz")):
         atoms = extxyz.read(path)
+        energy, nodes = double.energies(atoms)
         rows.append({"structure": str(path.relative_to(GOLDEN).with_suffix("")), "n_atoms": len(atoms),
-                     "energy_eV": double.energy(atoms), "energy_float32_eV": single.energy(atoms)})
+                     "energy_eV": energy, "energy_float32_eV": single.energies(atoms)[0], "node_energies_eV": nodes})
         print(rows[-1], flush=True)
     write("energies.json", rows)
-    write("landscapes.json", [landscape(double, name) for name in LANDSCAPES])
+    write("landscapes.json", [landscape(name, lambda atoms: double.energies(atoms)[0]) for name in LANDSCAPES])
 
 
 if __name__ == "__main__":

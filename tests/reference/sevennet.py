@@ -3,10 +3,11 @@
     python -m venv venv && . venv/bin/activate && pip install -r requirements-sevennet.txt
     python sevennet.py
 
-It writes tests/data/models/sevennet/*.pth.gz, tests/data/golden/sevennet/*.extxyz (quartz, its mirror image, and two more)
-and tests/data/golden/sevennet/energies.json. One record for each (model, structure) whose elements the model knows: `energy_eV`
-in float64, `energy_float32_eV` as most people run it. In float64 the couplings (3j) are not rounded to
-float32, as they are in the file; that changes energies by 3e-9 eV at most.
+It writes tests/data/models/sevennet/*.pth.gz, tests/data/golden/sevennet/*.extxyz (quartz, its mirror image, and two more),
+tests/data/golden/sevennet/energies.json, and landscapes.json beside it. One record for each (model, structure) whose elements the
+model knows: `energy_eV` in float64, `node_energies_eV` the same atom by atom, `energy_float32_eV` as most people run it; and one for
+each (model, landscape), in float64. In float64 the couplings (3j) are not rounded to float32, as they are in the file; that changes
+energies by 3e-9 eV at most.
 
 The weights of SevenNet-0 (11 July 2024) are part of the package sevenn and under its licence (GPL-3.0): they are not in
 this repository, only energies that they give. Random weights have the names, shapes and settings of that file; the couplings
@@ -24,6 +25,7 @@ from ase.spacegroup import crystal
 from e3nn import o3
 
 import extxyz
+import landscapes
 import sevenn
 import sevenn._const
 import sevenn._keys as KEY
@@ -144,6 +146,18 @@ def structures():
     return {str(p.relative_to(DATA / "golden").with_suffix("")): extxyz.read(p) for p in paths}
 
 
+def surfaces_of(name, model, settings):
+    """Landscapes whose elements the model knows."""
+    def energy(atoms):
+        return float(evaluate(model, settings, atoms, torch.float64).mean())
+    known = [k for k in landscapes.LANDSCAPES if landscapes.elements(k) <= set(settings["_type_map"])]
+    return [{"model": name, **landscapes.landscape(k, energy)} for k in known]
+
+
+def write(name, rows):
+    (GOLDEN / name).write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+
+
 def main():
     torch.set_num_threads(1)
     MODELS.mkdir(parents=True, exist_ok=True)
@@ -155,7 +169,7 @@ def main():
             packed.write(sources[name])
     sources["SevenNet-0"] = pathlib.Path(sevenn._const.SEVENNET_0_11July2024).read_bytes()
     crystals = structures()
-    records = []
+    records, surfaces = [], []
     for name, source in sources.items():
         single, settings = load(io.BytesIO(source))
         double, _ = load(io.BytesIO(source))
@@ -166,11 +180,12 @@ def main():
             if len(sevenn.util.unlabeled_atoms_to_input(atoms, settings["cutoff"])[KEY.EDGE_IDX][0]) == 0:
                 continue  # the package fails without edges
             nodes = evaluate(double, settings, atoms, torch.float64)
-            records.append({"model": name, "structure": key, "n_atoms": len(atoms), "energy_eV": float(nodes.sum()),
+            records.append({"model": name, "structure": key, "n_atoms": len(atoms), "energy_eV": float(nodes.sum()), "node_energies_eV": nodes.tolist(),
                             "energy_float32_eV": float(evaluate(single, settings, atoms, torch.float32).sum())})
+        surfaces += surfaces_of(name, double, settings)
         print(name, len(records), records[-1]["energy_eV"], flush=True)
-    with open(GOLDEN / "energies.json", "w") as file:
-        file.write("[\n" + ",\n".join(json.dumps(r) for r in records) + "\n]\n")
+    write("energies.json", records)
+    write("landscapes.json", surfaces)
 
 
 if __name__ == "__main__":

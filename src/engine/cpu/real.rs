@@ -7,7 +7,7 @@ use std::ops::Add;
 
 use pulp::Simd;
 
-use super::exponential::{exp_minus_f32s, exp_minus_f64s};
+use super::exponential::{exp_minus_f32s, exp_minus_f64s, reciprocal_f32s, reciprocal_f64s};
 
 /// Arrays over channels are padded with zeros to a multiple of this, which every vector width divides.
 pub const LANES: usize = 16;
@@ -49,18 +49,26 @@ pub trait Real:
     fn add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a * b`.
     fn multiply<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    /// `a / b`.
-    fn divide<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `1 / a` for a from 1 to 1e37.
+    fn reciprocal<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// The sum of all places.
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
-    /// `e^-a`, at most about 1e38 and at least about 1e-38.
+    /// `e^-a`, at most about 1e18 and at least about 1e-19.
     fn exp_minus<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// `a / (1 + e^-a)`.
+    #[inline(always)]
+    fn silu<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S> {
+        let one = Self::splat(simd, Self::ONE);
+        let part = <Self as Real>::add(simd, one, Self::exp_minus(simd, a));
+        Self::multiply(simd, a, Self::reciprocal(simd, part))
+    }
 }
 
 /// Implements [`Real`] by pulp's functions for a type, whose names end in its own.
 macro_rules! real {
     ($type:ty, $vector:ident, $name:literal, $intervals:literal,
-     $as:ident, $as_mut:ident, $splat:ident, $fma:ident, $add:ident, $mul:ident, $div:ident, $sum:ident,
+     $as:ident, $as_mut:ident, $splat:ident, $fma:ident, $add:ident, $mul:ident, $reciprocal:ident, $sum:ident,
      $exp_minus:ident) => {
         impl Real for $type {
             const NAME: &'static str = $name;
@@ -110,8 +118,8 @@ macro_rules! real {
             }
 
             #[inline(always)]
-            fn divide<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
-                simd.$div(a, b)
+            fn reciprocal<S: Simd>(simd: S, a: S::$vector) -> S::$vector {
+                $reciprocal(simd, a)
             }
 
             #[inline(always)]
@@ -138,7 +146,7 @@ real!(
     mul_add_f32s,
     add_f32s,
     mul_f32s,
-    div_f32s,
+    reciprocal_f32s,
     reduce_sum_f32s,
     exp_minus_f32s
 );
@@ -153,7 +161,7 @@ real!(
     mul_add_f64s,
     add_f64s,
     mul_f64s,
-    div_f64s,
+    reciprocal_f64s,
     reduce_sum_f64s,
     exp_minus_f64s
 );

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::gated::{Buffers, CHUNK, Sink, padded, silu};
+use super::gated::{Buffers, CHUNK, Sink, padded};
 use super::rows::Rows;
 use super::weights::{BOTH, BondInputs, BondLayer, Columns, SiteWeights, Weights};
 use crate::engine::Scene;
@@ -255,7 +255,7 @@ impl<T: Real> WithSimd for Silu<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        T::vectors_mut::<S>(self.0).iter_mut().for_each(|x| *x = silu::<T, S>(simd, *x));
+        T::vectors_mut::<S>(self.0).iter_mut().for_each(|x| *x = T::silu(simd, *x));
     }
 }
 
@@ -303,8 +303,9 @@ impl<T: Real> WithSimd for LookUp<'_, T> {
         let lanes = LANES / vectors_per_lane::<T, S>();
         let (first, width) = (self.columns.start / lanes, self.columns.len());
         for (place, out) in self.places.iter().zip(self.out.chunks_exact_mut(width)) {
-            for (k, value) in T::vectors_mut::<S>(out).iter_mut().enumerate() {
-                [*value] = self.table.strip(simd, place, first + k);
+            // Widths are multiples of 64 numbers, so of four vectors.
+            for (k, values) in T::vectors_mut::<S>(out).chunks_exact_mut(4).enumerate() {
+                values.copy_from_slice(&self.table.strip::<S, 4>(simd, place, first + 4 * k));
             }
         }
     }

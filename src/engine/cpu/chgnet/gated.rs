@@ -97,19 +97,12 @@ impl<'b, T: Real + 'b, const N: usize, F: Fn(usize) -> [&'b [T]; N]> WithSimd fo
                 for (half, hidden) in [core, gate].into_iter().zip(&mut *self.hidden) {
                     let hidden = T::vectors_mut::<S>(&mut hidden[row * FEATURES..(row + 1) * FEATURES]);
                     for (h, x) in hidden.iter_mut().zip(half) {
-                        *h = silu::<T, S>(simd, *x);
+                        *h = T::silu(simd, *x);
                     }
                 }
             }
         }
     }
-}
-
-/// `x / (1 + e^-x)`.
-#[inline(always)]
-pub(super) fn silu<T: Real, S: Simd>(simd: S, x: T::Vector<S>) -> T::Vector<S> {
-    let one = T::splat(simd, T::ONE);
-    T::divide(simd, x, <T as Real>::add(simd, one, T::exp_minus(simd, x)))
 }
 
 /// Norms, activations and the product of core and gate.
@@ -143,7 +136,7 @@ impl<T: Real> WithSimd for Finish<'_, T> {
 }
 
 impl<T: Real> Finish<'_, T> {
-    /// `silu(norm(core)) * sigmoid(norm(gate))`, with one division.
+    /// `silu(norm(core)) * sigmoid(norm(gate))`, with one reciprocal.
     #[inline(always)]
     fn gate<S: Simd>(&self, simd: S, (core, gate): (&[T], &[T]), message: &mut [T; FEATURES]) {
         let Gated { bias, scale, shift, .. } = self.gated;
@@ -162,7 +155,7 @@ impl<T: Real> Finish<'_, T> {
             let g = T::multiply_add(simd, g, gate_scale[k], gate_shift[k]);
             let core_part = <T as Real>::add(simd, one, T::exp_minus(simd, c));
             let gate_part = <T as Real>::add(simd, one, T::exp_minus(simd, g));
-            *m = T::divide(simd, c, T::multiply(simd, core_part, gate_part));
+            *m = T::multiply(simd, c, T::reciprocal(simd, T::multiply(simd, core_part, gate_part)));
         }
     }
 }

@@ -279,14 +279,13 @@ impl<T: Real> Block<'_, T> {
         let arrays = &self.geometry.layers[t];
         let Workspace { features, z, activated, .. } = workspace;
         let activated = T::vectors_mut::<S>(&mut activated[..arrays.z.widths[0]]);
-        let (one, kappa) = (T::splat(simd, T::ONE), T::splat(simd, T::from_f64(KAPPA)));
+        let kappa = T::splat(simd, T::from_f64(KAPPA));
         for (site, point) in
             (0..self.geometry.sites.len()).flat_map(|i| (0..self.kept.len()).map(move |p| (i, p)))
         {
             let start = arrays.z.row(0, self.geometry.starts[0][site], point);
             for (out, x) in activated.iter_mut().zip(T::vectors::<S>(&z[start..])) {
-                let silu = T::divide(simd, *x, <T as Real>::add(simd, one, T::exp_minus(simd, *x)));
-                *out = T::multiply(simd, kappa, silu);
+                *out = T::multiply(simd, kappa, T::silu(simd, *x));
             }
             let mut gates = &activated[..];
             for (l, width) in arrays.outputs.widths.iter().enumerate() {
