@@ -11,7 +11,8 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 const ROUND: f32 = 12_582_912.0;
 /// `e^-r` on [-ln 2 / 2, ln 2 / 2] from the highest power down: 3e-9 of it is the largest error of any polynomial of this
 /// degree with the same first two terms, by Lawson's algorithm.
-const POWERS: [f32; 7] = [1.381_447_5e-3, -8.368_783e-3, 4.166_839_4e-2, -1.666_652_1e-1, 4.999_999_3e-1, -1.0, 1.0];
+const POWERS: [f32; 7] =
+    [1.381_447_5e-3, -8.368_783e-3, 4.166_839_4e-2, -1.666_652_1e-1, 4.999_999_3e-1, -1.0, 1.0];
 /// Its bits less those of a number are those of the reciprocal, to an eighth.
 const RECIPROCAL: u32 = 0x7ef3_11c7;
 
