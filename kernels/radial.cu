@@ -1,15 +1,27 @@
 // Distances -> places on the radial tables.
 //
-// A thread an entry of a node; `entries`, `distances` and `places` are `[node][most]`.
-KERNEL(places)(const int* begins, const int* entries, const double* distances, double inverse_step, int intervals,
+// A thread an entry of a node; `entries`, `distances` and `places` are `[node][most]`. Pieces of a table, between which its
+// functions may have kinks, come by distance; each has rows of its own.
+struct Piece {
+    double start;
+    double inverse_step;
+    int intervals;
+    int row;
+};
+
+KERNEL(places)(const int* begins, const int* entries, const double* distances, const Piece* pieces, int piece_count,
                int most, int pairs, int nodes, Place* places) {
     unsigned id = thread_number();
     if (id >= (unsigned)nodes * most) return;
     int node = id / most, entry = id % most;
     if (entry >= begins[(size_t)node * (pairs + 1) + pairs]) return;
-    double t, weights[TAPS];
+    double r = distances[id], t, weights[TAPS];
+    Piece piece = pieces[0];
+    for (int k = 1; k < piece_count; ++k) {
+        if (pieces[k].start <= r) piece = pieces[k];
+    }
     Place place;
-    place.row = table_row(distances[id], inverse_step, intervals, t);
+    place.row = piece.row + table_row(r - piece.start, piece.inverse_step, piece.intervals, t);
     quintic_weights(t, weights);
 #pragma unroll
     for (int tap = 0; tap < TAPS; ++tap) place.weights[tap] = (real)weights[tap];
