@@ -47,12 +47,16 @@ __device__ __forceinline__ void apply_kept(const Group* groups, const Output* ou
     quad sum[POINTS];
     // Beyond the last point the last one is computed again and not stored.
     int point[POINTS];
-    size_t sender[POINTS];
 #pragma unroll
     for (int p = 0; p < POINTS; ++p) {
         sum[p] = zero_quad();
         point[p] = first + p < points ? first + p : points - 1;
-        sender[p] = array_row(0, output.feature_slot, output.feature_stride, point[p], points) * channels + channel;
+    }
+    // Where the points' features begin from their base on, which is within 32 bits.
+    unsigned sender[POINTS];
+#pragma unroll
+    for (int p = 0; p < POINTS; ++p) {
+        sender[p] = (output.feature_slot + point[p] * output.feature_stride) * channels + channel;
     }
     // Operators of the points' nodes of the group that is at hand: terms come group by group.
     const real* operators[POINTS];

@@ -241,3 +241,14 @@ pub(in crate::engine::cuda) fn assert_close<T: CudaReal>(name: &str, found: &[T]
         assert!(error < bound, "{name}, number {k}: {found:?} {expected} ({error:e} of {largest})");
     }
 }
+
+#[test]
+fn degrees_that_the_kernels_have_no_room_for_are_refused_by_name() {
+    use crate::engine::cpu::sevennet::weights::Weights;
+    let potential = potential("sevennet/small");
+    let mut weights = <Weights<f32> as Tested<f32>>::of(&potential, potential.elements());
+    assert!(super::check_degrees(&weights.interactions).is_ok());
+    weights.interactions.layers[1].paths[0].path.l1 = 3;
+    let refused = super::check_degrees(&weights.interactions).unwrap_err().to_string();
+    assert!(refused.contains("has 2 and 3; use --engine cpu"), "{refused}");
+}
