@@ -1,8 +1,8 @@
 // z -> features of SevenNet: activated scalars, and other degrees times activated gates; act(x) = kappa x / (1 + e^-x).
 
-// 16 channels of a component of the features. Its gates, z and result lie in rows of 16 channels as messages.cu has them:
-// at `base * points + stride * point + slot`. `z_base` is -1 for scalars, which are the gates themselves; `bias` is the place
-// of a row that is added to the gates first, or -1.
+// 16 channels of a component of the features. Its gates, z and result lie in rows of 16 channels as messages.cu has
+// them: at `base * points + stride * point + slot`. `z_base` is -1 for scalars, which are the gates themselves; `bias`
+// is the place of a row that is added to the gates first, or -1.
 struct Gate {
     long long gate_base;
     long long z_base;
@@ -27,7 +27,8 @@ __device__ __forceinline__ real activated(real x, real kappa) {
 }
 
 // A thread a quad of a row of a point. Scalars and gates are degree 0 of `z`.
-KERNEL(gate)(const Gate* gates, const real* z, const real* biases, real kappa, int gate_count, int points, real* features) {
+KERNEL(gate)(const Gate* gates, const real* z, const real* biases, real kappa, int gate_count, int points,
+             real* features) {
     constexpr int QUADS = GATE_CHANNELS / 4;
     unsigned id = thread_number();
     if (id >= (unsigned)gate_count * points * QUADS) return;

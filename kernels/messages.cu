@@ -13,7 +13,8 @@ struct Output {
     int term_count;
 };
 
-// A row of a kept operator: `offset` counts from the operators of a node; `feature` is the base of the senders' features.
+// A row of a kept operator: `offset` counts from the operators of a node; `feature` is the base of the senders'
+// features.
 struct Term {
     long long offset;
     int group;
@@ -118,7 +119,8 @@ struct Block {
 };
 
 // From the atoms of one site: a pair of a group that is not kept, the rows of its angular parts (`[rows][senders]` from
-// `angular` on), the senders' features (component n at the base `feature + n * feature_stride`) and the radial function.
+// `angular` on), the senders' features (component n at the base `feature + n * feature_stride`) and the radial
+// function.
 struct Way {
     long long table;
     int columns;
@@ -187,8 +189,8 @@ __device__ __forceinline__ void add_messages(const Group* groups, const Block& b
     }
 }
 
-// Adds to the messages of layer 0 what comes through operators that are not kept. A thread a quad of a block of a point.
-// Threads of one block come together for all points: the part of a radial table that a block reads fits into a
+// Adds to the messages of layer 0 what comes through operators that are not kept. A thread a quad of a block of a
+// point. Threads of one block come together for all points: the part of a radial table that a block reads fits into a
 // multiprocessor's cache, and it is what this kernel reads most.
 KERNEL(first_messages)(const Group* groups, const Block* blocks, const Way* ways, const real* tables, int block_count,
                        int channels, int points, real* sums) {

@@ -1,7 +1,6 @@
 // Distances -> places on the radial tables.
-//
-// A thread an entry of a node; `entries`, `distances` and `places` are `[node][most]`. Pieces of a table, between which its
-// functions may have kinks, come by distance; each has rows of its own.
+
+// Distances over which all functions of a table are smooth: rows of their own, so that kinks lie between pieces.
 struct Piece {
     double start;
     double inverse_step;
@@ -9,6 +8,7 @@ struct Piece {
     int row;
 };
 
+// A thread an entry of a node; `entries`, `distances` and `places` are `[node][most]`; pieces come by distance.
 KERNEL(places)(const int* begins, const int* entries, const double* distances, const Piece* pieces, int piece_count,
                int most, int pairs, int nodes, Place* places) {
     unsigned id = thread_number();

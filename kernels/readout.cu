@@ -1,7 +1,7 @@
 // Features of degree 0 -> energies, in float64.
 
-// The linear readout of a layer. A warp a site of a point, each lane some channels; `features` is `[site][point][channel]`,
-// `readouts` `[site][point]`, to which it adds.
+// The linear readout of a layer. A warp a site of a point, each lane some channels; `features` is
+// `[site][point][channel]`, `readouts` `[site][point]`, to which it adds.
 KERNEL(linear_readout)(const real* features, const double* weights, const double* constants, int sites, int channels,
                        int points, double* readouts) {
     unsigned unit = thread_number() / WARP;
@@ -41,8 +41,8 @@ struct PointOutput {
     double minimum_distance;
 };
 
-// A thread a point. `missing` and `smallest` are `[point][representative]`, see distance_cost.cu; `column` is that of the
-// repulsion.
+// A thread a point. `missing` and `smallest` are `[point][representative]`, see distance_cost.cu; `column` is that of
+// the repulsion.
 KERNEL(energy)(const Group* groups, const Incoming* incoming, const int* begins, const SiteEnergy* sites,
                const double* readouts, const double* multiplicities, const double* missing, const double* smallest,
                double self_cost, double shortest, int column, int site_count, int representative_count,

@@ -1,5 +1,5 @@
-//! The CUDA engine against the CPU engine, mace-torch and sevenn, on whole landscapes. Without a GPU the kernels run through
-//! `tests/shim`; with `REQUIRE_GPU` set they run on one.
+//! The CUDA engine against the CPU engine, mace-torch and sevenn, on whole landscapes. Without a GPU the kernels run
+//! through `tests/shim`; with `REQUIRE_GPU` set they run on one.
 
 #![cfg(feature = "cuda")]
 

@@ -5,8 +5,8 @@
 //! forward      messages -> energies, for a block of points
 //! ```
 //!
-//! Energies are invariant under rotations only: sites, their symmetry and their bonds are those of the proper operations,
-//! under which features of any parity turn alike.
+//! Energies are invariant under rotations only: sites, their symmetry and their bonds are those of the proper
+//! operations, under which features of any parity turn alike.
 
 pub(in crate::engine) mod forward;
 pub(in crate::engine) mod weights;

@@ -20,8 +20,8 @@ pub struct Table<T> {
     coefficients: Vec<T>,
 }
 
-/// Distances over which all functions are smooth: `intervals + 5` rows of a table, of which row k belongs to the B-spline
-/// centred at knot k - 2.
+/// Distances over which all functions are smooth: `intervals + 5` rows of a table, of which row k belongs to the
+/// B-spline centred at knot k - 2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Piece {
     /// Where it begins.
@@ -55,8 +55,8 @@ impl<T: Real> Table<T> {
         table
     }
 
-    /// Tabulates functions with kinks, between which they are smooth: on [0, b], [b, c], ... with so many intervals over
-    /// all of them together, or a few more.
+    /// Tabulates functions with kinks, between which they are smooth: on [0, b], [b, c], ... with so many intervals
+    /// over all of them together, or a few more.
     ///
     /// `functions` is called once a piece, with its number; each time as for [`Table::new`].
     pub fn in_pieces(

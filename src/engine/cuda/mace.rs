@@ -1,5 +1,5 @@
-//! MACE on a GPU: messages from [pair operators](super::pairs), contractions of them, and matrix products. Tables, folded
-//! matrices and contractions are those of [`crate::engine::cpu::mace`].
+//! MACE on a GPU: messages from [pair operators](super::pairs), contractions of them, and matrix products. Tables,
+//! folded matrices and contractions are those of [`crate::engine::cpu::mace`].
 //!
 //! ```text
 //! places     weights -> matrices in arrays

@@ -1,8 +1,8 @@
 //! Models with pair operators on a GPU: what MACE and SevenNet share.
 //!
-//! The evaluation is that of [`crate::engine::cpu::pairs`], whose tables, bases and couplings it uses: all geometry enters
-//! through pair operators, which depend only on the axes that move their two sites. Kernels work on all points of a batch
-//! at once:
+//! The evaluation is that of [`crate::engine::cpu::pairs`], whose tables, bases and couplings it uses: all geometry
+//! enters through pair operators, which depend only on the axes that move their two sites. Kernels work on all points
+//! of a batch at once:
 //!
 //! ```text
 //! arrays     weights -> arrays
@@ -59,8 +59,8 @@ const RESERVE: usize = 256 << 20;
 /// Batches under way at a time.
 const SLOTS: usize = 2;
 
-/// A family of models with kernels: what its layers make of messages. Products of the layers are in terms of the numbers
-/// that precede a row in what belongs to one point, as everywhere in [`crate::engine::cpu::pairs`].
+/// A family of models with kernels: what its layers make of messages. Products of the layers are in terms of the
+/// numbers that precede a row in what belongs to one point, as everywhere in [`crate::engine::cpu::pairs`].
 pub trait Network<T: CudaReal>: Family<T> {
     /// Matrices of a layer: places in the matrices, and those of rows that are added in the biases.
     type Places: Send;

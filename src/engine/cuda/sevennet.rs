@@ -1,5 +1,5 @@
-//! SevenNet on a GPU: messages from [pair operators](super::pairs), matrix products, and gates. Tables and folded matrices
-//! are those of [`crate::engine::cpu::sevennet`].
+//! SevenNet on a GPU: messages from [pair operators](super::pairs), matrix products, and gates. Tables and folded
+//! matrices are those of [`crate::engine::cpu::sevennet`].
 //!
 //! ```text
 //! plan       scene -> arrays: matrix products and gates of each layer

@@ -15,8 +15,8 @@ use crate::potential::mace::{Layer, Mace, Normaliser, Path, RadialBasis, Readout
 
 /// A model for one set of elements and one head. Weight matrices and tables have the channels padded to [`LANES`].
 pub struct Weights<T> {
-    /// The messages of all layers; other indices of elements are places in its list. Radial functions of layer 0 are the
-    /// whole way from distance to `A_l`, harmonics aside.
+    /// The messages of all layers; other indices of elements are places in its list. Radial functions of layer 0 are
+    /// the whole way from distance to `A_l`, harmonics aside.
     pub(in crate::engine) interactions: Interactions<T>,
     /// Padded channels.
     pub(crate) channels: usize,

@@ -317,8 +317,8 @@ impl Geometry {
     }
 }
 
-/// Shells of a pair whose bonds have the same length at every point: symmetry that the potential or the scene does without
-/// makes more of them equal.
+/// Shells of a pair whose bonds have the same length at every point: symmetry that the potential or the scene does
+/// without makes more of them equal.
 fn spheres(pair: &Pair) -> Vec<Vec<usize>> {
     // |base + sum slopes s|^2 as a polynomial of s.
     let square = |bond: &Bond| {

@@ -307,8 +307,8 @@ impl<'a, T: Real> Operators<'a, T> {
         }
     }
 
-    /// Adds the angular parts of a shell's bonds into one of its sites; returns the number of neighbours that they stand
-    /// for.
+    /// Adds the angular parts of a shell's bonds into one of its sites; returns the number of neighbours that they
+    /// stand for.
     #[inline(always)]
     fn angular<S: Simd>(
         &self,

@@ -52,8 +52,8 @@ pub fn contract<T: CudaReal>(
     launch.numbers(&lengths);
     launch.arg(products);
     let batches = points.div_ceil(T::POINTS);
-    // SAFETY: the arguments are those of the kernel (a null pointer for no normalisers), the messages as long as asserted
-    // above; polynomials name rows of the layer's features, for which the caller gives room.
+    // SAFETY: the arguments are those of the kernel (a null pointer for no normalisers), the messages as long as
+    // asserted above; polynomials name rows of the layer's features, for which the caller gives room.
     unsafe { launch.launch(threads(shape.sites * batches * shape.channels)) }
 }
 

@@ -18,7 +18,8 @@ use crate::potential::{Family, Potential};
 type Fixture<T> = tests::Fixture<T, Weights<T>>;
 
 impl<T: CudaReal> Tested<T> for Weights<T> {
-    /// Residual blocks; plain first block, Agnesi transform, ZBL; density blocks and features up to L = 2; padded channels.
+    /// Residual blocks; plain first block, Agnesi transform, ZBL; density blocks and features up to L = 2; padded
+    /// channels.
     const MODELS: [&str; 4] = ["mp0-L1", "0b-L1", "0b2-L2", "channels-12"];
 
     fn of(potential: &Potential, elements: &[Element]) -> Self {

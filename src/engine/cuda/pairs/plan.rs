@@ -23,8 +23,8 @@ use crate::engine::cuda::layout::{Cell, Incoming, Product, SiteEnergy};
 use crate::engine::{EngineError, Scene};
 use crate::equivariant::components;
 
-/// Operators of a group are kept if those of all nodes that a batch may need have at most this many bytes. It depends on
-/// the scene alone, so that results do not depend on the memory of a device.
+/// Operators of a group are kept if those of all nodes that a batch may need have at most this many bytes. It depends
+/// on the scene alone, so that results do not depend on the memory of a device.
 const KEPT_BYTES: usize = 2 << 30;
 
 /// What positions and distances of the conventional cell need.

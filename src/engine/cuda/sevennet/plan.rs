@@ -12,8 +12,8 @@ use crate::engine::cuda::pairs::plan::Products;
 /// Channels of a [`Gate`], as in `kernels/gate.cu`: all widths are multiples of it.
 pub const GATE_CHANNELS: usize = LANES;
 
-/// Matrices of a layer by degree, which layer 0 does without, as places in the matrices; and constants that layer 0 adds,
-/// by element, as places in the biases.
+/// Matrices of a layer by degree, which layer 0 does without, as places in the matrices; and constants that layer 0
+/// adds, by element, as places in the biases.
 #[derive(Debug, Default)]
 #[allow(missing_docs, reason = "the fields are those of the CPU engine's layers")]
 pub struct LayerPlaces {

@@ -69,8 +69,8 @@ pub fn first_messages<T: CudaReal>(
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables);
     launch.numbers(&lengths);
     launch.arg(sums);
-    // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted above,
-    // and ways name pairs of their groups and functions within the tables.
+    // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted
+    // above, and ways name pairs of their groups and functions within the tables.
     unsafe { launch.launch(threads(points * count * channels / 4)) }
 }
 

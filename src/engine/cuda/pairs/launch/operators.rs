@@ -69,8 +69,8 @@ pub fn neighbours<T: CudaReal>(
     launch.numbers(&lengths);
     launch.arg(&cutoff).arg(&COINCIDENCE);
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
-    // pairs within the group's arrays, and no node has more entries than it says.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds
+    // and pairs within the group's arrays, and no node has more entries than it says.
     unsafe { launch.launch(threads(32 * nodes)) }
 }
 
@@ -115,8 +115,8 @@ pub fn harmonics<T: CudaReal>(
     launch.arg(&buffers.values).arg(&buffers.begins).arg(&buffers.places);
     launch.numbers(&lengths);
     launch.arg(&mut buffers.harmonics);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
-    // group.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of
+    // the group.
     unsafe { launch.launch(threads(nodes * most * bonds)) }
 }
 

@@ -10,8 +10,8 @@ use crate::engine::cuda::layout::{OperatorRow, Repulsion, ScalarSum};
 use crate::engine::{Bond, Pair};
 use crate::potential::mace::Zbl;
 
-/// A group of pairs as arrays. Shells and bonds are numbered within the group, in the order of its pairs; shells of equal
-/// length at every point, spheres of the geometry, count as one.
+/// A group of pairs as arrays. Shells and bonds are numbered within the group, in the order of its pairs; shells of
+/// equal length at every point, spheres of the geometry, count as one.
 #[derive(Debug, Default)]
 pub struct GroupPlan {
     /// Axes of the landscape that move it.
@@ -175,8 +175,8 @@ impl GroupPlan {
         }
     }
 
-    /// A bound of the shells of some pairs that are within the cutoff at any values of the axes that move them: the most
-    /// of all boxes into which the ranges of these axes are cut. At least one, so that buffers have a row.
+    /// A bound of the shells of some pairs that are within the cutoff at any values of the axes that move them: the
+    /// most of all boxes into which the ranges of these axes are cut. At least one, so that buffers have a row.
     fn most_entries<T, P>(&self, planned: &Planned<T, P>, pairs: &[usize]) -> usize {
         let Planned { scene, geometry, .. } = planned;
         let (all, axes) = (&scene.landscape.axes, &self.axes);
