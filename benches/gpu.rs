@@ -12,11 +12,13 @@ use std::sync::Arc;
 use clap::Parser;
 use device::output::Output;
 use device::{Failure, Landscapes, ceilings, checks, kernels, program, rates};
-use s2dpes::engine::cpu::mace::MaceEngine as CpuEngine;
+use s2dpes::engine::cpu::pairs::PairEngine as CpuEngine;
+use s2dpes::engine::cpu::{mace, sevennet};
 use s2dpes::engine::cuda::CudaReal;
 use s2dpes::engine::cuda::Version;
 use s2dpes::engine::cuda::device::{Device, survey};
-use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
+use s2dpes::engine::cuda::pairs::{Network, PairEngine as GpuEngine};
+use s2dpes::engine::cuda::{mace as cuda_mace, sevennet as cuda_sevennet};
 use s2dpes::potential::{Family, Potential};
 use serde_json::{Value, json};
 
@@ -119,15 +121,31 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Checks first, then times, then kernels.
     fn measure<T: CudaReal>(&self, output: &mut Output) -> Result<(), Failure> {
+        let (elements, device) = (self.landscapes.scene.landscape.elements(), self.device.clone());
+        match &self.potential.family {
+            Family::Mace(of) => {
+                let gpu = cuda_mace::MaceEngine::<T>::new(of, &elements, 0, device)?;
+                self.compare(gpu, mace::MaceEngine::<T>::new(of, &elements, 0), output)
+            }
+            Family::Sevennet(of) => {
+                let gpu = cuda_sevennet::SevennetEngine::<T>::new(of, &elements, device)?;
+                self.compare(gpu, sevennet::SevennetEngine::<T>::new(of, &elements), output)
+            }
+            Family::Chgnet(_) => {
+                Err(format!("{}: there are no GPU kernels for this family", self.potential.source).into())
+            }
+        }
+    }
+
+    /// Checks first, then times, then kernels.
+    fn compare<T: CudaReal, N: Network<T>>(
+        &self,
+        mut gpu: GpuEngine<T, N>,
+        mut cpu: CpuEngine<T, N>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
         let Landscapes { scene, every, irreducible, .. } = &self.landscapes;
-        let Family::Mace(mace) = &self.potential.family else {
-            return Err(format!("{}: there are no GPU kernels for this family", self.potential.source).into());
-        };
-        let elements = scene.landscape.elements();
-        let mut gpu = GpuEngine::<T>::new(mace, &elements, 0, self.device.clone())?;
-        let mut cpu = CpuEngine::<T>::new(mace, &elements, 0);
         let mut add = |kind: &str, mut value: Value| {
             let about = [("precision", json!(device::precision::<T>()))];
             let about = about.into_iter().chain(["model", "landscape"].map(|k| (k, self.about[k].clone())));
@@ -135,7 +153,7 @@ impl Bench<'_> {
             output.add(kind, value)
         };
         let sample = device::spread(every, self.arguments.sample);
-        add("accuracy", checks::accuracy(&mut gpu, &mut cpu, scene, &sample)?)?;
+        add("accuracy", checks::accuracy::<T>(&mut gpu, &mut cpu, scene, &sample)?)?;
         add("bits", checks::bits(&mut gpu, scene, every)?)?;
         for (what, points) in [("every node", every), ("irreducible nodes", irreducible)] {
             let mut rate = rates::measure(&mut gpu, scene, points, self.arguments.rounds)?;

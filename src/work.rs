@@ -11,7 +11,9 @@ use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
-use crate::engine::cuda::mace::{MaceEngine as CudaEngine, memory_of};
+use crate::engine::cuda::mace::MaceEngine as CudaMace;
+#[cfg(feature = "cuda")]
+use crate::engine::cuda::sevennet::SevennetEngine as CudaSevennet;
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
@@ -58,11 +60,11 @@ impl Model {
         Ok(match (family, place, self.precision) {
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Single) => {
-                Box::new(CudaEngine::<f32>::new(mace, elements, head, gpu.clone())?)
+                Box::new(CudaMace::<f32>::new(mace, elements, head, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Double) => {
-                Box::new(CudaEngine::<f64>::new(mace, elements, head, gpu.clone())?)
+                Box::new(CudaMace::<f64>::new(mace, elements, head, gpu.clone())?)
             }
             (Family::Mace(mace), Place::Cpu, Precision::Single) => {
                 Box::new(MaceEngine::<f32>::new(mace, elements, head))
@@ -76,10 +78,18 @@ impl Model {
             (Family::Chgnet(chgnet), _, Precision::Double) => {
                 Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
             }
-            (Family::Sevennet(sevennet), _, Precision::Single) => {
+            #[cfg(feature = "cuda")]
+            (Family::Sevennet(sevennet), Place::Gpu(gpu), Precision::Single) => {
+                Box::new(CudaSevennet::<f32>::new(sevennet, elements, gpu.clone())?)
+            }
+            #[cfg(feature = "cuda")]
+            (Family::Sevennet(sevennet), Place::Gpu(gpu), Precision::Double) => {
+                Box::new(CudaSevennet::<f64>::new(sevennet, elements, gpu.clone())?)
+            }
+            (Family::Sevennet(sevennet), Place::Cpu, Precision::Single) => {
                 Box::new(SevennetEngine::<f32>::new(sevennet, elements))
             }
-            (Family::Sevennet(sevennet), _, Precision::Double) => {
+            (Family::Sevennet(sevennet), Place::Cpu, Precision::Double) => {
                 Box::new(SevennetEngine::<f64>::new(sevennet, elements))
             }
         })
@@ -87,7 +97,7 @@ impl Model {
 
     /// Whether there are kernels for its family.
     pub fn has_kernels(&self) -> bool {
-        matches!(self.potential.family, Family::Mace(_))
+        matches!(self.potential.family, Family::Mace(_) | Family::Sevennet(_))
     }
 }
 
@@ -96,12 +106,14 @@ impl Model {
     /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
     /// if it computes on CPUs.
     pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
-        let Family::Mace(mace) = &self.potential.family else { return Ok(None) };
-        match self.precision {
-            Precision::Single => memory_of::<f32>(mace, scene, self.head),
-            Precision::Double => memory_of::<f64>(mace, scene, self.head),
+        use crate::engine::cuda::{mace, sevennet};
+        match (&self.potential.family, self.precision) {
+            (Family::Mace(of), Precision::Single) => mace::memory_of::<f32>(of, scene, self.head).map(Some),
+            (Family::Mace(of), Precision::Double) => mace::memory_of::<f64>(of, scene, self.head).map(Some),
+            (Family::Sevennet(of), Precision::Single) => sevennet::memory_of::<f32>(of, scene).map(Some),
+            (Family::Sevennet(of), Precision::Double) => sevennet::memory_of::<f64>(of, scene).map(Some),
+            (Family::Chgnet(_), _) => Ok(None),
         }
-        .map(Some)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use s2dpes::engine::cuda::CudaReal;
-use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
 use s2dpes::engine::{Engine, PointResult, Scene};
 use s2dpes::landscape::Point;
 use serde_json::{Value, json};
@@ -26,7 +25,7 @@ fn tolerance<T: CudaReal>(expected: &PointResult) -> f64 {
 
 /// The largest difference from the CPU engine in the same precision. Distances have to be the same to the last bit.
 pub fn accuracy<T: CudaReal>(
-    gpu: &mut GpuEngine<T>,
+    gpu: &mut dyn Engine,
     cpu: &mut dyn Engine,
     scene: &Arc<Scene>,
     points: &[Point],
@@ -63,11 +62,7 @@ fn bits_of(results: &[PointResult]) -> Vec<[u64; 3]> {
 }
 
 /// Whether the same bits come out again, in reverse, and in calls of other lengths.
-pub fn bits<T: CudaReal>(
-    gpu: &mut GpuEngine<T>,
-    scene: &Arc<Scene>,
-    points: &[Point],
-) -> Result<Value, Failure> {
+pub fn bits(gpu: &mut dyn Engine, scene: &Arc<Scene>, points: &[Point]) -> Result<Value, Failure> {
     let points = &points[..points.len().min(5000)];
     let expected = bits_of(&gpu.evaluate(scene, points)?);
     let mut wrong = Vec::new();

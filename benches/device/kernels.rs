@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use s2dpes::engine::cuda::CudaReal;
-use s2dpes::engine::cuda::mace::MaceEngine as GpuEngine;
+use s2dpes::engine::cuda::pairs::{Network, PairEngine};
 use s2dpes::engine::cuda::queue::Kernel;
 use s2dpes::engine::{Engine, Scene, Step};
 use s2dpes::landscape::Point;
@@ -19,7 +19,7 @@ const ONCE: &str = "operators of pairs that no axis moves";
 
 /// Kernels that do the steps of [`Engine::cost`] whose names begin so.
 const PARTS: [(&str, &[Kernel], &[&str]); 4] = [
-    ("matrix products", &[Kernel::Linear], &["linear maps of messages", "updates and readouts"]),
+    ("matrix products", &[Kernel::Linear], &["linear maps", "updates and readouts"]),
     ("contractions", &[Kernel::Contract], &["symmetric contractions"]),
     (
         "operators and messages",
@@ -37,8 +37,9 @@ const PARTS: [(&str, &[Kernel], &[&str]); 4] = [
         &["operators of pairs", "applying operators"],
     ),
     (
-        "scalars, distances, energies",
+        "gates, scalars, distances, energies",
         &[
+            Kernel::Gate,
             Kernel::Embed,
             Kernel::DistanceCost,
             Kernel::PairScalars,
@@ -53,8 +54,8 @@ const PARTS: [(&str, &[Kernel], &[&str]); 4] = [
 ];
 
 /// A value for each of [`PARTS`].
-pub fn measure<T: CudaReal>(
-    gpu: &mut GpuEngine<T>,
+pub fn measure<T: CudaReal, N: Network<T>>(
+    gpu: &mut PairEngine<T, N>,
     scene: &Arc<Scene>,
     points: &[Point],
     rounds: usize,

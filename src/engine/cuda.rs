@@ -11,7 +11,9 @@
 //! device       what GPUs there are; one of them, opened, with its kernels
 //! layout       structures that kernels and host share
 //! queue        kernels by name, streams, buffers
-//! mace         the engine
+//! pairs        models with pair operators: what families share
+//! mace         MACE
+//! sevennet     SevenNet
 //! ```
 
 pub mod cache;
@@ -20,7 +22,9 @@ pub mod device;
 pub mod layout;
 mod library;
 pub mod mace;
+pub mod pairs;
 pub mod queue;
+pub mod sevennet;
 pub mod source;
 
 use std::fmt;
