@@ -135,8 +135,8 @@ impl Bench<'_> {
             output.add(kind, value)
         };
         let sample = device::spread(every, self.arguments.sample);
-        add("accuracy", checks::accuracy(&mut gpu, &mut *cpu, scene, &sample)?)?;
-        add("bits", checks::bits(&mut gpu, scene, every)?)?;
+        add("accuracy", checks::accuracy::<T>(&mut *gpu, &mut *cpu, scene, &sample)?)?;
+        add("bits", checks::bits(&mut *gpu, scene, every)?)?;
         for (what, points) in [("every node", every), ("irreducible nodes", irreducible)] {
             let mut rate = rates::measure(&mut *gpu, scene, points, self.arguments.rounds)?;
             rate["what"] = json!(what);

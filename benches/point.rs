@@ -13,7 +13,7 @@ use s2dpes::engine::cpu::mace::MaceEngine;
 use s2dpes::engine::cpu::sevennet::SevennetEngine;
 use s2dpes::engine::{Engine, EngineError, Place, Scene};
 use s2dpes::landscape::{Axis, Dof, Equivalence, Landscape, Point, Relation, Thresholds, Tile, tiles};
-use s2dpes::potential::{Family, Potential};
+use s2dpes::potential::{Family, Invariance, Potential};
 use s2dpes::symmetry::Crystal;
 use s2dpes::work::{Model, Precision};
 
@@ -66,7 +66,7 @@ fn main() -> Result<(), Failure> {
     let model = model(&arguments)?;
     let load = start.elapsed().as_secs_f64();
     let landscape = Arc::new(landscape(&arguments)?);
-    let tiles = tiles_of(&landscape, &arguments);
+    let tiles = tiles_of(&landscape, &model.potential, &arguments);
     let start = Instant::now();
     let scene = Arc::new(match arguments.no_site_symmetry {
         true => Scene::without_site_symmetry(landscape.clone(), &model.potential)?,
@@ -149,9 +149,10 @@ fn landscape(arguments: &Arguments) -> Result<Landscape, Failure> {
     Ok(Landscape::new(crystal.clone(), axes, Thresholds::default())?)
 }
 
-fn tiles_of(landscape: &Landscape, arguments: &Arguments) -> Vec<Tile> {
+fn tiles_of(landscape: &Landscape, potential: &Potential, arguments: &Arguments) -> Vec<Tile> {
     let relation = (!arguments.full).then_some(Relation::Rotated);
-    let irreducible = landscape.irreducible(Equivalence { relation, proper_only: false });
+    let proper_only = potential.invariance() == Invariance::Proper;
+    let irreducible = landscape.irreducible(Equivalence { relation, proper_only });
     tiles(&landscape.grid, &irreducible, 1024)
 }
 

@@ -1,24 +1,27 @@
 // Pair operators, kept or computed here, applied to the features of the senders -> messages.
 //
-// A row of messages begins at `base * points + slot` and the next point follows `stride` rows later: layer 0 has
-// `[row][point]`, later layers `[degree][row][point][path]`.
+// A row of messages or features begins at `base * points + slot` and the next point follows `stride` rows later: arrays
+// are `[degree][component][point][slot]`, where the slots of a degree are paths, or parts of a path of equal width.
 
 struct Output {
     long long base;
     int slot;
     int stride;
+    int feature_slot;
+    int feature_stride;
     int first_term;
     int term_count;
 };
 
-// A row of a kept operator: `offset` counts from the operators of a node; `feature` is a row of the senders' features.
+// A row of a kept operator: `offset` counts from the operators of a node; `feature` is the base of the senders'
+// features.
 struct Term {
     long long offset;
     int group;
     int feature;
 };
 
-__device__ __forceinline__ size_t output_row(long long base, int slot, int stride, int point, int points) {
+__device__ __forceinline__ size_t array_row(long long base, int slot, int stride, int point, int points) {
     return (size_t)base * points + (size_t)point * stride + slot;
 }
 
@@ -50,6 +53,12 @@ __device__ __forceinline__ void apply_kept(const Group* groups, const Output* ou
         sum[p] = zero_quad();
         point[p] = first + p < points ? first + p : points - 1;
     }
+    // Where the points' features begin from their base on, which is within 32 bits.
+    unsigned sender[POINTS];
+#pragma unroll
+    for (int p = 0; p < POINTS; ++p) {
+        sender[p] = (output.feature_slot + point[p] * output.feature_stride) * channels + channel;
+    }
     // Operators of the points' nodes of the group that is at hand: terms come group by group.
     const real* operators[POINTS];
     int at_hand = -1;
@@ -66,18 +75,18 @@ __device__ __forceinline__ void apply_kept(const Group* groups, const Output* ou
                 one_node = one_node && operators[p] == operators[0];
             }
         }
-        const real* senders = features + (size_t)term.feature * points * channels + channel;
+        const real* senders = features + (size_t)term.feature * points * channels;
         quad value = load_quad(operators[0] + term.offset);
 #pragma unroll
         for (int p = 0; p < POINTS; ++p) {
             if (!one_node) value = load_quad(operators[p] + term.offset);
-            apply<LATER>(sum[p], value, senders + (size_t)point[p] * channels);
+            apply<LATER>(sum[p], value, senders + sender[p]);
         }
     }
 #pragma unroll
     for (int p = 0; p < POINTS; ++p) {
         if (first + p >= points) break;
-        size_t row = output_row(output.base, output.slot, output.stride, first + p, points);
+        size_t row = array_row(output.base, output.slot, output.stride, first + p, points);
         store_quad(sums + row * channels + channel, sum[p]);
     }
 }
@@ -89,7 +98,7 @@ KERNEL(apply_first)(const Group* groups, const Output* outputs, const Term* term
     apply_kept<false>(groups, outputs, terms, nullptr, output_count, channels, points, sums);
 }
 
-// The same for a later layer, with `features` `[row][point][channel]`.
+// The same for a later layer, from `features`.
 KERNEL(apply_later)(const Group* groups, const Output* outputs, const Term* terms, const real* features,
                     int output_count, int channels, int points, real* sums) {
     apply_kept<true>(groups, outputs, terms, features, output_count, channels, points, sums);
@@ -104,11 +113,14 @@ struct Block {
     int rows;
     int first_way;
     int way_count;
+    int feature_slot;
+    int feature_stride;
     int padding;
 };
 
 // From the atoms of one site: a pair of a group that is not kept, the rows of its angular parts (`[rows][senders]` from
-// `angular` on), the senders' features (from row `feature` on) and the radial function.
+// `angular` on), the senders' features (component n at the base `feature + n * feature_stride`) and the radial
+// function.
 struct Way {
     long long table;
     int columns;
@@ -139,7 +151,8 @@ __device__ __forceinline__ void add_messages(const Group* groups, const Block& b
         if (SENDERS > 0) {
 #pragma unroll
             for (int n = 0; n < SENDERS; ++n) {
-                size_t row = (size_t)(way.feature + n) * points + point;
+                int base = way.feature + n * block.feature_stride;
+                size_t row = array_row(base, block.feature_slot, block.feature_stride, point, points);
                 feature[n] = n < way.senders ? load_quad(features + row * channels + channel) : zero_quad();
             }
         }
@@ -168,7 +181,7 @@ __device__ __forceinline__ void add_messages(const Group* groups, const Block& b
 #pragma unroll
     for (int m = 0; m < ROWS; ++m) {
         if (m >= block.rows) break;
-        size_t row = output_row(block.base + (long long)m * block.stride, block.slot, block.stride, point, points);
+        size_t row = array_row(block.base + (long long)m * block.stride, block.slot, block.stride, point, points);
         real* to = sums + row * channels + channel;
         quad total = load_quad(to);
         add(total, sum[m]);
@@ -176,8 +189,8 @@ __device__ __forceinline__ void add_messages(const Group* groups, const Block& b
     }
 }
 
-// Adds to the messages of layer 0 what comes through operators that are not kept. A thread a quad of a block of a point.
-// Threads of one block come together for all points: the part of a radial table that a block reads fits into a
+// Adds to the messages of layer 0 what comes through operators that are not kept. A thread a quad of a block of a
+// point. Threads of one block come together for all points: the part of a radial table that a block reads fits into a
 // multiprocessor's cache, and it is what this kernel reads most.
 KERNEL(first_messages)(const Group* groups, const Block* blocks, const Way* ways, const real* tables, int block_count,
                        int channels, int points, real* sums) {

@@ -11,7 +11,11 @@ use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
-use crate::engine::cuda::{chgnet, mace};
+use crate::engine::cuda::chgnet::ChgnetEngine as CudaChgnet;
+#[cfg(feature = "cuda")]
+use crate::engine::cuda::mace::MaceEngine as CudaMace;
+#[cfg(feature = "cuda")]
+use crate::engine::cuda::sevennet::SevennetEngine as CudaSevennet;
 use crate::engine::{Engine, EngineError, Place};
 use crate::landscape::{Equivalence, Irreducible, Landscape, Relation, Tile, tiles};
 use crate::potential::{Family, Invariance, Potential};
@@ -51,18 +55,16 @@ pub struct Model {
 
 impl Model {
     /// An engine for the elements of a scene.
-    ///
-    /// A family without kernels is computed on CPUs wherever the rank is.
     pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
         let (family, head) = (&self.potential.family, self.head);
         Ok(match (family, place, self.precision) {
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Single) => {
-                Box::new(mace::MaceEngine::<f32>::new(mace, elements, head, gpu.clone())?)
+                Box::new(CudaMace::<f32>::new(mace, elements, head, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
             (Family::Mace(mace), Place::Gpu(gpu), Precision::Double) => {
-                Box::new(mace::MaceEngine::<f64>::new(mace, elements, head, gpu.clone())?)
+                Box::new(CudaMace::<f64>::new(mace, elements, head, gpu.clone())?)
             }
             (Family::Mace(mace), Place::Cpu, Precision::Single) => {
                 Box::new(MaceEngine::<f32>::new(mace, elements, head))
@@ -72,11 +74,11 @@ impl Model {
             }
             #[cfg(feature = "cuda")]
             (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Single) => {
-                Box::new(chgnet::ChgnetEngine::<f32>::new(chgnet, elements, gpu.clone())?)
+                Box::new(CudaChgnet::<f32>::new(chgnet, elements, gpu.clone())?)
             }
             #[cfg(feature = "cuda")]
             (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Double) => {
-                Box::new(chgnet::ChgnetEngine::<f64>::new(chgnet, elements, gpu.clone())?)
+                Box::new(CudaChgnet::<f64>::new(chgnet, elements, gpu.clone())?)
             }
             (Family::Chgnet(chgnet), Place::Cpu, Precision::Single) => {
                 Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
@@ -84,40 +86,36 @@ impl Model {
             (Family::Chgnet(chgnet), Place::Cpu, Precision::Double) => {
                 Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
             }
-            (Family::Sevennet(sevennet), _, Precision::Single) => {
+            #[cfg(feature = "cuda")]
+            (Family::Sevennet(sevennet), Place::Gpu(gpu), Precision::Single) => {
+                Box::new(CudaSevennet::<f32>::new(sevennet, elements, gpu.clone())?)
+            }
+            #[cfg(feature = "cuda")]
+            (Family::Sevennet(sevennet), Place::Gpu(gpu), Precision::Double) => {
+                Box::new(CudaSevennet::<f64>::new(sevennet, elements, gpu.clone())?)
+            }
+            (Family::Sevennet(sevennet), Place::Cpu, Precision::Single) => {
                 Box::new(SevennetEngine::<f32>::new(sevennet, elements))
             }
-            (Family::Sevennet(sevennet), _, Precision::Double) => {
+            (Family::Sevennet(sevennet), Place::Cpu, Precision::Double) => {
                 Box::new(SevennetEngine::<f64>::new(sevennet, elements))
             }
         })
-    }
-
-    /// Whether there are kernels for its family.
-    pub fn has_kernels(&self) -> bool {
-        matches!(self.potential.family, Family::Mace(_) | Family::Chgnet(_))
     }
 }
 
 #[cfg(feature = "cuda")]
 impl Model {
-    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
-    /// if it computes on CPUs.
-    pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
+    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators.
+    pub fn gpu_memory(&self, scene: &Scene) -> Result<(usize, usize), EngineError> {
+        use crate::engine::cuda::{chgnet, mace, sevennet};
         match (&self.potential.family, self.precision) {
-            (Family::Mace(mace), Precision::Single) => {
-                mace::memory_of::<f32>(mace, scene, self.head).map(Some)
-            }
-            (Family::Mace(mace), Precision::Double) => {
-                mace::memory_of::<f64>(mace, scene, self.head).map(Some)
-            }
-            (Family::Chgnet(chgnet), Precision::Single) => {
-                Ok(Some((chgnet::memory_of::<f32>(chgnet, scene)?, 0)))
-            }
-            (Family::Chgnet(chgnet), Precision::Double) => {
-                Ok(Some((chgnet::memory_of::<f64>(chgnet, scene)?, 0)))
-            }
-            (Family::Sevennet(_), _) => Ok(None),
+            (Family::Mace(of), Precision::Single) => mace::memory_of::<f32>(of, scene, self.head),
+            (Family::Mace(of), Precision::Double) => mace::memory_of::<f64>(of, scene, self.head),
+            (Family::Sevennet(of), Precision::Single) => sevennet::memory_of::<f32>(of, scene),
+            (Family::Sevennet(of), Precision::Double) => sevennet::memory_of::<f64>(of, scene),
+            (Family::Chgnet(of), Precision::Single) => Ok((chgnet::memory_of::<f32>(of, scene)?, 0)),
+            (Family::Chgnet(of), Precision::Double) => Ok((chgnet::memory_of::<f64>(of, scene)?, 0)),
         }
     }
 }

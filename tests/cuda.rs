@@ -1,5 +1,5 @@
-//! The CUDA engine against the CPU engine and mace-torch, on whole landscapes. Without a GPU the kernels run through
-//! `tests/shim`; with `REQUIRE_GPU` set they run on one.
+//! The CUDA engine against the CPU engine, mace-torch and sevenn, on whole landscapes. Without a GPU the kernels run
+//! through `tests/shim`; with `REQUIRE_GPU` set they run on one.
 
 #![cfg(feature = "cuda")]
 
@@ -18,6 +18,8 @@ use s2dpes::crystal::read_structure;
 use s2dpes::engine::cuda::CudaReal;
 use s2dpes::engine::cuda::device::Device;
 use s2dpes::engine::cuda::mace::MaceEngine;
+use s2dpes::engine::cuda::pairs::{Network, PairEngine};
+use s2dpes::engine::cuda::sevennet::SevennetEngine;
 use s2dpes::engine::{Engine, Place, PointResult, Scene, Status};
 use s2dpes::landscape::{Axis, Dof, Landscape, Point, Thresholds};
 use s2dpes::potential::{Family, Potential};
@@ -47,9 +49,24 @@ fn landscape(file: &str, potential: &Potential, nodes: [usize; 2]) -> Arc<Landsc
     Arc::new(Landscape::new(crystal, axes, Thresholds::default()).unwrap())
 }
 
-fn engine<T: CudaReal>(potential: &Potential, scene: &Scene) -> MaceEngine<T> {
-    let Family::Mace(mace) = &potential.family else { panic!("{} is no MACE", potential.source) };
-    MaceEngine::new(mace, &scene.landscape.elements(), 0, device()).unwrap()
+/// An engine that keeps operators always, never, or where it decides to.
+fn engine<T: CudaReal>(potential: &Potential, scene: &Scene, keep: Option<bool>) -> Box<dyn Engine> {
+    let elements = scene.landscape.elements();
+    match &potential.family {
+        Family::Mace(mace) => keeping(MaceEngine::<T>::new(mace, &elements, 0, device()).unwrap(), keep),
+        Family::Sevennet(of) => keeping(SevennetEngine::<T>::new(of, &elements, device()).unwrap(), keep),
+        Family::Chgnet(_) => panic!("{} has no pair operators", potential.source),
+    }
+}
+
+fn keeping<T: CudaReal, N: Network<T> + 'static>(
+    engine: PairEngine<T, N>,
+    keep: Option<bool>,
+) -> Box<dyn Engine> {
+    match keep {
+        Some(keep) => Box::new(engine.keeping(keep)),
+        None => Box::new(engine),
+    }
 }
 
 fn bits(results: &[PointResult]) -> Vec<[u64; 3]> {
@@ -80,7 +97,7 @@ fn largest(found: &[PointResult], expected: &[PointResult], unphysical: f64) -> 
 }
 
 /// A campaign crystal for each kind of symmetry, and a flavour for each kind of block.
-const CASES: [(&str, &str); 8] = [
+const CASES: [(&str, &str); 14] = [
     ("aflow-268-A3B2_oP20_62_3c_2c", "mp0-L1"),
     ("spglib-tetragonal-POSCAR-099", "0b2-L2"),
     ("spglib-triclinic-POSCAR-001", "0b-L1"),
@@ -89,27 +106,45 @@ const CASES: [(&str, &str); 8] = [
     ("spglib-orthorhombic-POSCAR-025", "layers-1-density"),
     ("aflow-199-AB_oP2_25_b_a", "channels-12"),
     ("aflow-101-AB_cP8_198_a_a", "random-0.3.16-density"),
+    ("aflow-268-A3B2_oP20_62_3c_2c", "sevennet/small"),
+    ("spglib-trigonal-POSCAR-161-2", "sevennet/poly-cut"),
+    ("spglib-triclinic-POSCAR-001", "sevennet/uneven"),
+    ("spglib-tetragonal-POSCAR-099", "sevennet/one-layer"),
+    ("spglib-monoclinic-POSCAR-006", "sevennet/degree-3"),
+    ("aflow-101-AB_cP8_198_a_a", "sevennet/odd-signs"),
 ];
+
+/// SevenNet-0, if `tests/reference/sevennet-0.sh` has fetched it.
+fn sevennet_0() -> Option<Arc<Potential>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sevennet/checkpoint_sevennet_0.pth");
+    let bytes = std::fs::read(path).ok()?;
+    Some(Arc::new(Potential::from_bytes("SevenNet-0", bytes).unwrap()))
+}
+
+/// Both engines in both precisions, over a landscape.
+fn compare_landscapes(file: &str, potential: &Arc<Potential>, nodes: [usize; 2]) {
+    let landscape = landscape(file, potential, nodes);
+    let scene = Arc::new(Scene::new(landscape.clone(), potential).unwrap());
+    let points: Vec<Point> = landscape.grid.points().collect();
+    let elements = landscape.elements();
+    // In float32 random weights make large parts that cancel where atoms are too close: 2e-5 there.
+    for (precision, bound, unphysical) in [(Precision::Single, 2e-6, 0.1), (Precision::Double, 1e-11, 1.0)] {
+        let model = first_head(potential, precision);
+        let mut cpu = model.engine(&elements, &Place::Cpu).unwrap();
+        let mut gpu = model.engine(&elements, &Place::Gpu(device())).unwrap();
+        let expected = cpu.evaluate(&scene, &points).unwrap();
+        let error = largest(&gpu.evaluate(&scene, &points).unwrap(), &expected, unphysical);
+        assert!(error < bound, "{file}, {}, {}: {error:e}", potential.source, precision.name());
+    }
+}
 
 #[test]
 fn landscapes_equal_those_of_the_cpu_engine() {
     for (file, model) in CASES {
-        let potential = potential(model);
-        let landscape = landscape(file, &potential, [3, 5]);
-        let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
-        let points: Vec<Point> = landscape.grid.points().collect();
-        let elements = landscape.elements();
-        // In float32 random weights make large parts that cancel where atoms are too close: 2e-5 there.
-        for (precision, bound, unphysical) in
-            [(Precision::Single, 2e-6, 0.1), (Precision::Double, 1e-11, 1.0)]
-        {
-            let model = first_head(&potential, precision);
-            let mut cpu = model.engine(&elements, &Place::Cpu).unwrap();
-            let mut gpu = model.engine(&elements, &Place::Gpu(device())).unwrap();
-            let expected = cpu.evaluate(&scene, &points).unwrap();
-            let error = largest(&gpu.evaluate(&scene, &points).unwrap(), &expected, unphysical);
-            assert!(error < bound, "{file}, {}, {}: {error:e}", potential.source, precision.name());
-        }
+        compare_landscapes(file, &potential(model), [3, 5]);
+    }
+    if let Some(potential) = sevennet_0() {
+        compare_landscapes("aflow-268-A3B2_oP20_62_3c_2c", &potential, [2, 3]);
     }
 }
 
@@ -125,20 +160,22 @@ fn float32_is_as_close_to_float64_as_on_cpus() {
         let exact = common::evaluate(&landscape, &first_head(&potential, Precision::Double), &points);
         let single = common::evaluate(&landscape, &first_head(&potential, Precision::Single), &points);
         theirs = theirs.max(difference(&single, &exact));
-        own = own
-            .max(difference(&engine::<f32>(&potential, &scene).evaluate(&scene, &points).unwrap(), &exact));
+        own = own.max(difference(
+            &engine::<f32>(&potential, &scene, None).evaluate(&scene, &points).unwrap(),
+            &exact,
+        ));
     }
     assert!(own < 2.0 * theirs + 1e-7, "{own:e} {theirs:e}");
 }
 
 #[test]
 fn the_same_bits_come_out_again_and_for_any_batch() {
-    for (file, model) in &CASES[..3] {
+    for (file, model) in CASES[..3].iter().chain(&CASES[8..11]) {
         let potential = potential(model);
         let landscape = landscape(file, &potential, [4, 5]);
         let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
         let points: Vec<Point> = landscape.grid.points().collect();
-        let mut engine = engine::<f32>(&potential, &scene);
+        let mut engine = engine::<f32>(&potential, &scene, None);
         let expected = bits(&engine.evaluate(&scene, &points).unwrap());
         for (seed, call) in [(3, 20), (4, 7), (5, 1), (6, 13)] {
             if !shim::on_gpu() {
@@ -156,13 +193,13 @@ fn the_same_bits_come_out_again_and_for_any_batch() {
 
 #[test]
 fn operators_that_are_kept_and_those_that_are_not_give_the_same_energies() {
-    for (file, model) in [CASES[0], CASES[2], CASES[4]] {
+    for (file, model) in [0, 2, 4, 8, 10, 12].map(|k| CASES[k]) {
         let potential = potential(model);
         let landscape = landscape(file, &potential, [3, 3]);
         let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
         let points: Vec<Point> = landscape.grid.points().collect();
-        let mut kept = engine::<f64>(&potential, &scene).keeping(true);
-        let mut direct = engine::<f64>(&potential, &scene).keeping(false);
+        let mut kept = engine::<f64>(&potential, &scene, Some(true));
+        let mut direct = engine::<f64>(&potential, &scene, Some(false));
         let expected = kept.evaluate(&scene, &points).unwrap();
         let error = difference(&direct.evaluate(&scene, &points).unwrap(), &expected);
         assert!(error < 1e-12, "{file}, {model}: {error:e}");
@@ -195,6 +232,35 @@ fn float64_energies_are_those_of_mace_torch_for_every_flavour() {
     assert!(seen.len() > 30, "{}", seen.len());
 }
 
+/// Every stored checkpoint of SevenNet, and SevenNet-0 if it is there, against the package sevenn.
+#[test]
+fn float64_energies_are_those_of_sevenn() {
+    let golden = json("golden/sevennet/energies.json");
+    let mut checked = 0;
+    let stored = ["small", "odd-signs", "poly-cut", "degree-3", "one-layer", "uneven"];
+    let stored = stored.map(|name| (name, Some(potential(&format!("sevennet/{name}")))));
+    for (name, potential) in stored.into_iter().chain([("SevenNet-0", sevennet_0())]) {
+        let Some(potential) = potential else { continue };
+        let model = first_head(&potential, Precision::Double);
+        let records = golden.as_array().unwrap().iter().filter(|record| record["model"] == name);
+        let small = |record: &&serde_json::Value| record["n_atoms"].as_f64().unwrap() < 12.0;
+        for record in records.filter(small).step_by(if name == "SevenNet-0" { 4 } else { 1 }) {
+            let crystal = structure(&format!("golden/{}.extxyz", record["structure"].as_str().unwrap()));
+            let crystal = Crystal::in_place(&crystal, 1e-6).unwrap();
+            let landscape = Landscape::single_point(Arc::new(crystal), Thresholds::default());
+            let scene = Arc::new(Scene::new(Arc::new(landscape), &potential).unwrap());
+            let mut engine = model.engine(&scene.landscape.elements(), &Place::Gpu(device())).unwrap();
+            let found = engine.evaluate(&scene, &[Point(0)]).unwrap()[0].energy;
+            let (found, expected) =
+                (found * record["n_atoms"].as_f64().unwrap(), record["energy_eV"].as_f64().unwrap());
+            let error = (found - expected).abs() / expected.abs().max(1.0);
+            assert!(error < 1e-11, "{name}, {}: {found} {expected} {error:e}", record["structure"]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked}");
+}
+
 #[test]
 fn coinciding_atoms_have_no_energy() {
     // Two orbits on the same threefold axes meet where their coordinates are equal.
@@ -202,7 +268,7 @@ fn coinciding_atoms_have_no_energy() {
     let landscape = landscape("aflow-101-AB_cP8_198_a_a", &potential, [4, 4]);
     let scene = Arc::new(Scene::new(landscape.clone(), &potential).unwrap());
     let points: Vec<Point> = landscape.grid.points().collect();
-    let results = engine::<f32>(&potential, &scene).evaluate(&scene, &points).unwrap();
+    let results = engine::<f32>(&potential, &scene, None).evaluate(&scene, &points).unwrap();
     let coinciding = results.iter().filter(|r| r.status == Status::Coinciding);
     assert!(coinciding.clone().count() > 0 && coinciding.clone().all(|r| r.energy.is_nan()));
     assert!(results.iter().any(|r| r.status == Status::Done));

@@ -8,7 +8,6 @@ use s2dpes::landscape::Point;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::engines::GpuEngine;
 
 /// Points of calls, and how many points are evaluated in such calls at most.
 const CALLS: [(usize, usize); 3] = [(1, 24), (37, 740), (1000, 4000)];
@@ -26,7 +25,7 @@ fn tolerance<T: CudaReal>(expected: &PointResult) -> f64 {
 
 /// The largest difference from the CPU engine in the same precision. Distances have to be the same to the last bit.
 pub fn accuracy<T: CudaReal>(
-    gpu: &mut GpuEngine<T>,
+    gpu: &mut dyn Engine,
     cpu: &mut dyn Engine,
     scene: &Arc<Scene>,
     points: &[Point],
@@ -63,11 +62,7 @@ fn bits_of(results: &[PointResult]) -> Vec<[u64; 3]> {
 }
 
 /// Whether the same bits come out again, in reverse, and in calls of other lengths.
-pub fn bits<T: CudaReal>(
-    gpu: &mut GpuEngine<T>,
-    scene: &Arc<Scene>,
-    points: &[Point],
-) -> Result<Value, Failure> {
+pub fn bits(gpu: &mut dyn Engine, scene: &Arc<Scene>, points: &[Point]) -> Result<Value, Failure> {
     let points = &points[..points.len().min(5000)];
     let expected = bits_of(&gpu.evaluate(scene, points)?);
     let mut wrong = Vec::new();

@@ -18,9 +18,9 @@ const ONCE: &str = "operators of pairs that no axis moves";
 /// A name, kernels, and the steps of [`s2dpes::engine::Engine::cost`] that they do, whose names begin so.
 type Part = (&'static str, &'static [Kernel], &'static [&'static str]);
 
-/// Of MACE.
-const MACE: [Part; 4] = [
-    ("matrix products", &[Kernel::Linear], &["linear maps of messages", "updates and readouts"]),
+/// Of families with pair operators.
+const PAIRS: [Part; 4] = [
+    ("matrix products", &[Kernel::Linear], &["linear maps", "updates and readouts"]),
     ("contractions", &[Kernel::Contract], &["symmetric contractions"]),
     (
         "operators and messages",
@@ -38,8 +38,9 @@ const MACE: [Part; 4] = [
         &["operators of pairs", "applying operators"],
     ),
     (
-        "scalars, distances, energies",
+        "gates, scalars, distances, energies",
         &[
+            Kernel::Gate,
             Kernel::Embed,
             Kernel::DistanceCost,
             Kernel::PairScalars,
@@ -106,7 +107,7 @@ pub fn measure<T: CudaReal>(
     rounds: usize,
 ) -> Result<Vec<Value>, Failure> {
     let parts = match gpu {
-        GpuEngine::Mace(_) => MACE,
+        GpuEngine::Mace(_) | GpuEngine::Sevennet(_) => PAIRS,
         GpuEngine::Chgnet(_) => CHGNET,
     };
     // One batch, so that it runs in one slot: those of other slots would overlap it.

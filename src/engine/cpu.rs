@@ -4,13 +4,14 @@ pub mod chgnet;
 mod exponential;
 mod gemm;
 pub mod mace;
+pub mod pairs;
 mod real;
 pub mod sevennet;
 pub(in crate::engine) mod table;
 
 pub use gemm::{Matrix, multiply};
 pub use real::{LANES, Real};
-pub use table::Table;
+pub use table::{Piece, Table};
 
 /// Least points of a call, and least points of a call for each thread.
 const CALL: usize = 1024;

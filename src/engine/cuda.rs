@@ -12,8 +12,10 @@
 //! layout       structures that kernels and host share
 //! queue        kernels by name, streams, buffers
 //! memory       how many points fit into a device
-//! mace         the engine for MACE
-//! chgnet       the engine for CHGNet
+//! pairs        models with pair operators: what families share
+//! mace         MACE
+//! sevennet     SevenNet
+//! chgnet       CHGNet
 //! ```
 
 pub mod cache;
@@ -24,7 +26,9 @@ pub mod layout;
 mod library;
 pub mod mace;
 pub mod memory;
+pub mod pairs;
 pub mod queue;
+pub mod sevennet;
 pub mod source;
 
 use std::fmt;

@@ -30,7 +30,8 @@ pub fn json(path: &str) -> serde_json::Value {
 
 /// The bytes of a stored model file.
 pub fn model_bytes(name: &str) -> Vec<u8> {
-    let file = std::fs::File::open(data(&format!("models/{name}.model.gz"))).unwrap();
+    let open = |extension: &str| std::fs::File::open(data(&format!("models/{name}.{extension}.gz"))).ok();
+    let file = open("model").or_else(|| open("pth")).unwrap();
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
     bytes

@@ -133,13 +133,12 @@ fn chgnet_tells_its_cost_and_memory_of_a_gpu() {
     let (scene, points) = scene(CASES[0].0, [3, 3]);
     let [single, double] = [Precision::Single, Precision::Double].map(|precision| {
         let model = chgnet(precision);
-        assert!(model.has_kernels());
         let of = |place| {
             let mut engine = model.engine(&scene.landscape.elements(), &place).unwrap();
             engine.cost(&scene, &points).unwrap().steps.iter().map(|s| s.operations).sum::<f64>()
         };
         assert_eq!(of(Place::Gpu(device())), of(Place::Cpu));
-        model.gpu_memory(&scene).unwrap().unwrap()
+        model.gpu_memory(&scene).unwrap()
     });
     assert!(single.0 > 1_000_000 && double.0 > single.0 * 3 / 2 && single.1 == 0, "{single:?} {double:?}");
 }
@@ -176,7 +175,7 @@ fn chgnet_campaigns_run_on_gpus_and_little_memory_makes_small_batches() {
     let folder = campaign_folder(11);
     let file = |name: &str| folder.path().join(name);
     let said = succeeded(&run(folder.path(), "gpu.h5", &[], &["--engine", "auto"]));
-    assert!(said.contains("computing on GPUs") && !said.contains("no GPU kernels"), "{said}");
+    assert!(said.contains("computing on GPUs"), "{said}");
     succeeded(&run(folder.path(), "cpu.h5", &[], &["--engine", "cpu"]));
     let (gpu, cpu) = (energies(&file("gpu.h5")), energies(&file("cpu.h5")));
     assert!(gpu.len() == cpu.len() && gpu.len() >= 11);

@@ -31,8 +31,8 @@ use crate::potential::chgnet::Chgnet;
 use forward::Workspace;
 use weights::Weights;
 
-/// Points whose rows stand below one another.
-const BLOCK: usize = 16;
+/// Points whose rows stand below one another: few, so that they stay in the cache.
+const BLOCK: usize = 8;
 
 /// A CHGNet on the CPU.
 pub struct ChgnetEngine<T> {

@@ -1,8 +1,8 @@
-//! Functions of the distance as quintic B-splines on a uniform grid.
+//! Functions of the distance as quintic B-splines on uniform grids.
 //!
 //! `f(r) = sum_j w_j(t) c[i + j]`, j = 0..6, where r = (i + t) h; the six weights are the quintic B-spline at t. The
 //! coefficients interpolate f at the knots, which reach so far beyond both ends of the range that what happens at
-//! the last knots has died out inside it: f must be smooth there too.
+//! the last knots has died out inside it: f must be smooth there too. Functions with kinks have a grid for each piece.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use pulp::Simd;
@@ -14,10 +14,24 @@ use super::real::{LANES, Real};
 pub struct Table<T> {
     /// Functions, padded.
     columns: usize,
-    intervals: usize,
-    inverse_step: f64,
-    /// `[intervals + 5][columns]`: coefficient row k belongs to the B-spline centred at knot k - 2.
+    /// At least one, by distance.
+    pieces: Vec<Piece>,
+    /// `[row][columns]`, piece by piece.
     coefficients: Vec<T>,
+}
+
+/// Distances over which all functions are smooth: `intervals + 5` rows of a table, of which row k belongs to the
+/// B-spline centred at knot k - 2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Piece {
+    /// Where it begins.
+    pub start: f64,
+    /// Intervals a unit of the distance.
+    pub inverse_step: f64,
+    /// Intervals.
+    pub intervals: usize,
+    /// First row.
+    pub row: usize,
 }
 
 /// Knots beyond each end: the influence of the end decays by 0.43 a knot, to 1e-15 here.
@@ -36,19 +50,47 @@ impl<T: Real> Table<T> {
     /// `functions` gives values `[distances][columns]`; it is called once, with distances that reach beyond both ends
     /// (also below zero), where it must continue smoothly.
     pub fn new(range: f64, intervals: usize, functions: impl FnOnce(&[f64]) -> Array2<f64>) -> Table<T> {
-        let step = range / intervals as f64;
-        let knots = intervals + 1 + 2 * MARGIN;
-        let distances: Vec<f64> = (0..knots).map(|k| (k as f64 - MARGIN as f64) * step).collect();
-        let values = functions(&distances);
-        let columns = values.ncols().next_multiple_of(LANES);
-        let rows = interpolate(values.view());
-        let kept = rows.slice(ndarray::s![MARGIN - 2..MARGIN + intervals + 3, ..]);
-        let mut coefficients = Vec::with_capacity(kept.nrows() * columns);
-        for row in kept.rows() {
-            coefficients.extend(row.iter().map(|c| T::from_f64(*c)));
-            coefficients.resize(coefficients.len().next_multiple_of(columns), T::ZERO);
+        let mut table = Table { columns: 0, pieces: Vec::new(), coefficients: Vec::new() };
+        table.add([0.0, range], intervals, functions);
+        table
+    }
+
+    /// Tabulates functions with kinks, between which they are smooth: on [0, b], [b, c], ... with so many intervals
+    /// over all of them together, or a few more.
+    ///
+    /// `functions` is called once a piece, with its number; each time as for [`Table::new`].
+    pub fn in_pieces(
+        pieces: &[[f64; 2]],
+        intervals: usize,
+        functions: impl Fn(usize, &[f64]) -> Array2<f64>,
+    ) -> Table<T> {
+        let mut table = Table { columns: 0, pieces: Vec::new(), coefficients: Vec::new() };
+        let range = pieces.last().map_or(1.0, |p| p[1]);
+        for (k, [start, end]) in pieces.iter().enumerate() {
+            let own = ((end - start) / range * intervals as f64).ceil().max(1.0) as usize;
+            table.add([*start, *end], own, |distances| functions(k, distances));
         }
-        Table { columns, intervals, inverse_step: 1.0 / step, coefficients }
+        table
+    }
+
+    fn add(
+        &mut self,
+        [start, end]: [f64; 2],
+        intervals: usize,
+        functions: impl FnOnce(&[f64]) -> Array2<f64>,
+    ) {
+        let step = (end - start) / intervals as f64;
+        let knots = intervals + 1 + 2 * MARGIN;
+        let distances: Vec<f64> = (0..knots).map(|k| start + (k as f64 - MARGIN as f64) * step).collect();
+        let values = functions(&distances);
+        self.columns = values.ncols().next_multiple_of(LANES);
+        let row = self.coefficients.len() / self.columns.max(1);
+        self.pieces.push(Piece { start, inverse_step: 1.0 / step, intervals, row });
+        let rows = interpolate(values.view());
+        for row in rows.slice(ndarray::s![MARGIN - 2..MARGIN + intervals + 3, ..]).rows() {
+            self.coefficients.extend(row.iter().map(|c| T::from_f64(*c)));
+            self.coefficients.resize(self.coefficients.len().next_multiple_of(self.columns), T::ZERO);
+        }
     }
 
     /// Number of functions, padded to a multiple of [`LANES`].
@@ -56,14 +98,14 @@ impl<T: Real> Table<T> {
         self.columns
     }
 
-    /// `[intervals + 5][columns]`: coefficient row k belongs to the B-spline centred at knot k - 2.
+    /// `[row][columns]`.
     pub fn coefficients(&self) -> &[T] {
         &self.coefficients
     }
 
-    /// Number of intervals, and of intervals an Angstrom.
-    pub fn scale(&self) -> (usize, f64) {
-        (self.intervals, self.inverse_step)
+    /// Pieces in the order of their distances. Tables of equal pieces share places.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// Bytes that it holds.
@@ -71,11 +113,14 @@ impl<T: Real> Table<T> {
         self.coefficients.len() * size_of::<T>()
     }
 
-    /// The place of a distance within [0, range]; tables of equal range and intervals share places.
+    /// The place of a distance within the range.
+    #[inline]
     pub fn place(&self, r: f64) -> Place<T> {
-        let position = (r * self.inverse_step).max(0.0);
-        let row = (position as usize).min(self.intervals - 1);
-        Place { row, weights: quintic_weights(position - row as f64).map(T::from_f64) }
+        let piece = self.pieces.iter().rfind(|p| p.start <= r).unwrap_or(&self.pieces[0]);
+        let position = ((r - piece.start) * piece.inverse_step).max(0.0);
+        let row = (position as usize).min(piece.intervals - 1);
+        let weights = quintic_weights(position - row as f64).map(T::from_f64);
+        Place { row: piece.row + row, weights }
     }
 
     /// All functions at a distance within [0, range], and the padding.
@@ -194,5 +239,19 @@ mod tests {
         let (coarse, fine) = (error(50), error(100));
         assert!(coarse / fine > 40.0, "{coarse} {fine}");
         assert!(error(1000) < 1e-13);
+    }
+
+    #[test]
+    fn functions_with_a_kink_are_met_on_both_sides_of_it() {
+        let smooth = [|r: f64| (0.6 * r).sin() + r, |r: f64| (3.1 * r).cos() * r * r - 7.0];
+        let functions =
+            |piece: usize, r: &[f64]| Array2::from_shape_fn((r.len(), 1), |(i, _)| smooth[piece](r[i]));
+        let table = Table::<f64>::in_pieces(&[[0.0, 4.5], [4.5, 5.0]], 2048, functions);
+        for k in 1..1000 {
+            let r = 0.005 * f64::from(k);
+            let exact = smooth[usize::from(r >= 4.5)](r);
+            assert!((table.at(r)[0] - exact).abs() < 2e-12, "{r}");
+        }
+        assert_eq!(table.pieces()[1].row, table.pieces()[0].intervals + 5);
     }
 }

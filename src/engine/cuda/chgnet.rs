@@ -63,7 +63,7 @@ struct Prepared<T> {
     scene: Arc<Scene>,
     // Before the tables, which kernels under way use until the slots have gone.
     slots: ChgnetSlots<T>,
-    tables: NetworkTables<T>,
+    tables: NetworkTables,
 }
 
 impl<T: CudaReal> ChgnetEngine<T> {

@@ -54,6 +54,18 @@ unsafe impl DeviceRepr for Cell {}
 unsafe impl ValidAsZeroBits for Cell {}
 
 shared! {
+    /// Distances over which radial functions are smooth: rows of a table.
+    struct Piece {
+        /// Where it begins, Angstrom.
+        start: f64,
+        /// Intervals an Angstrom.
+        inverse_step: f64,
+        /// Intervals.
+        intervals: i32,
+        /// First row.
+        row: i32,
+    }
+
     /// A group of pairs as kernels see it: device addresses, 0 for none, and lengths.
     struct Group {
         /// `[node][values]`.
@@ -130,7 +142,8 @@ shared! {
         padding: i32,
     }
 
-    /// A row of messages: at `base * points + stride * point + slot`.
+    /// A row of messages: at `base * points + stride * point + slot`. The senders' features lie in the same way from the
+    /// row on that a [`Term`] says.
     struct Output {
         /// See above.
         base: i64,
@@ -138,6 +151,10 @@ shared! {
         slot: i32,
         /// See above.
         stride: i32,
+        /// Of the features.
+        feature_slot: i32,
+        /// Of the features.
+        feature_stride: i32,
         /// Its terms.
         first_term: i32,
         /// How many.
@@ -150,7 +167,7 @@ shared! {
         offset: i64,
         /// Group.
         group: i32,
-        /// Row of features.
+        /// Base of the features.
         feature: i32,
     }
 
@@ -168,6 +185,10 @@ shared! {
         first_way: i32,
         /// How many.
         way_count: i32,
+        /// Of the features, as in [`Output`].
+        feature_slot: i32,
+        /// Of the features.
+        feature_stride: i32,
         /// Unused.
         padding: i32,
     }
@@ -186,7 +207,7 @@ shared! {
         angular: i32,
         /// Components of the senders.
         senders: i32,
-        /// Their first row of features.
+        /// Base of their first component's features; the next one's is a stride larger.
         feature: i32,
     }
 
@@ -214,6 +235,30 @@ shared! {
         outputs: i32,
         /// Whether to add to what is there.
         accumulate: i32,
+    }
+
+    /// Sixteen channels of a component of SevenNet's features; places of rows as in [`Output`].
+    struct Gate {
+        /// Scalars or gates in z.
+        gate_base: i64,
+        /// Rows of the component in z, or -1 for scalars.
+        z_base: i64,
+        /// The result.
+        output_base: i64,
+        /// Place of a row that is added to the gates, or -1.
+        bias: i64,
+        /// Of the gates.
+        gate_slot: i32,
+        /// Of the gates.
+        gate_stride: i32,
+        /// Of the component.
+        z_slot: i32,
+        /// Of the component.
+        z_stride: i32,
+        /// Of the result.
+        output_slot: i32,
+        /// Of the result.
+        output_stride: i32,
     }
 
     /// A component of a site's contraction.
@@ -248,6 +293,8 @@ shared! {
         share: f64,
         /// Of the isolated atom, eV.
         atomic: f64,
+        /// Factor of all the rest.
+        scale: f64,
     }
 
     /// A directed bond of a network.

@@ -1,81 +1,46 @@
-//! MACE on a GPU.
-//!
-//! The evaluation is that of [`crate::engine::cpu::mace`], whose tables, folded matrices, bases and couplings it uses: all
-//! geometry enters through pair operators, which depend only on the axes that move their two sites. Kernels work on all
-//! points of a batch at once:
+//! MACE on a GPU: messages from [pair operators](super::pairs), contractions of them, and matrix products. Tables,
+//! folded matrices and contractions are those of [`crate::engine::cpu::mace`].
 //!
 //! ```text
-//! model      weights -> arrays
-//! plan       scene -> arrays: what does not depend on axis values
-//! tables     model and scene on the device
-//! shape      lengths of all buffers, and the bytes of a batch
-//! buffers    what a batch is computed in
+//! places     weights -> matrices in arrays
+//! plan       scene -> arrays: matrix products, contractions and readouts of each layer
+//! tables     the same on the device
 //! launch     one typed launch a kernel
-//! forward    their order
-//! slot       batches under way: host, copies and kernels of neighbouring batches overlap
 //! ```
-//!
-//! Operators of pairs that not all axes move are computed once a node of their axes and kept; those that all axes move
-//! are applied as they are summed, and never stored. Each result has one owner, which adds up in a fixed order, so
-//! neither batches nor devices of one kind change a bit.
 
-pub mod buffers;
-pub mod forward;
 pub mod launch;
-pub mod model;
+pub mod places;
 pub mod plan;
-pub mod shape;
-pub mod slot;
 pub mod tables;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use std::sync::Arc;
 
 use cudarc::driver::DriverError;
-use cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
 
 use super::CudaReal;
 use super::device::Device;
-use super::queue::{Kernels, MOST_THREADS, Profile};
+use super::layout::SiteEnergy;
+use super::pairs::arrays::Pool;
+use super::pairs::buffers::Buffers;
+use super::pairs::forward::Forward;
+use super::pairs::launch::{linear, linear_readout};
+use super::pairs::shape::NetworkShape;
+use super::pairs::{self, Network, PairEngine};
+use super::queue::Queue;
 use crate::crystal::Element;
-use crate::engine::cpu::Real;
+use crate::engine::cpu::mace::forward::Sites;
 use crate::engine::cpu::mace::weights::Weights;
-use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
-use crate::landscape::{Point, Separation};
+use crate::engine::cpu::pairs::geometry::{Array, Geometry, SiteGeometry};
+use crate::engine::{EngineError, Scene};
 use crate::potential::mace::Mace;
-use model::ModelArrays;
-use plan::Plan;
-use shape::{BATCH, SceneShape};
-use slot::{Shared, Slots, queues};
-use tables::{ModelTables, Scales, SceneTables};
-
-/// Memory that is left alone: for the driver, and for kernels that the driver loads later.
-const RESERVE: usize = 256 << 20;
-
-/// Batches under way at a time.
-const SLOTS: usize = 2;
+use places::{LayerPlaces, layer_places};
+use plan::{LayerPlan, Planner};
+use tables::{LayerTables, ReadoutTables};
 
 /// A MACE model on a GPU.
-pub struct MaceEngine<T> {
-    device: Arc<Device>,
-    kernels: Arc<Kernels>,
-    weights: Weights<T>,
-    arrays: ModelArrays<T>,
-    model: ModelTables<T>,
-    prepared: Option<Prepared<T>>,
-    /// Overrules which operators are kept.
-    keep: Option<bool>,
-}
-
-/// A scene on the device.
-struct Prepared<T> {
-    scene: Arc<Scene>,
-    shape: SceneShape,
-    // Before the tables, which kernels under way use until the slots have gone.
-    slots: Slots<T>,
-    tables: SceneTables<T>,
-}
+pub type MaceEngine<T> = PairEngine<T, Weights<T>>;
 
 impl<T: CudaReal> MaceEngine<T> {
     /// Prepares a model's head for some elements.
@@ -85,93 +50,7 @@ impl<T: CudaReal> MaceEngine<T> {
         head: usize,
         device: Arc<Device>,
     ) -> Result<Self, EngineError> {
-        check_degrees(model)?;
-        let weights = Weights::<T>::new(model, elements, head);
-        let mut arrays = ModelArrays::new(&weights);
-        let failed = |e| device.failed("copying a model to it", e);
-        // The device may have been opened by another thread.
-        device.context.bind_to_thread().map_err(failed)?;
-        let module = device.module(T::DOUBLE)?;
-        let kernels = Arc::new(Kernels::new(&module).map_err(failed)?);
-        let queue = queues(&device.context, &kernels, 1).map_err(failed)?.remove(0);
-        let scale = |table: Option<(usize, f64)>| table.unwrap_or((1, 0.0));
-        let scales = Scales {
-            cutoff: model.radial.cutoff,
-            tables: scale(weights.first.iter().flatten().next().map(|t| t.scale())),
-            densities: scale(
-                weights.densities.as_ref().and_then(|d| Some(d.iter().flatten().next()?.scale())),
-            ),
-        };
-        let tables = ModelTables::new(&queue, &arrays, weights.lmax, scales).map_err(failed)?;
-        queue.stream().synchronize().map_err(failed)?;
-        arrays.forget_values();
-        Ok(MaceEngine { device, kernels, weights, arrays, model: tables, prepared: None, keep: None })
-    }
-
-    /// Keeps operators wherever several points share them, or never, instead of where there is room.
-    pub fn keeping(self, keep: bool) -> Self {
-        MaceEngine { keep: Some(keep), prepared: None, ..self }
-    }
-
-    /// Times of its launches, for benchmarks.
-    pub fn profile(&self) -> &Profile {
-        &self.kernels.profile
-    }
-
-    /// Brings a scene to the device, unless it is the last one.
-    fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
-        let failed = |e| self.device.failed("preparing a landscape", e);
-        let mut staging = match self.prepared.take() {
-            Some(known) if Arc::ptr_eq(&known.scene, scene) => return Ok(known),
-            Some(Prepared { slots, .. }) => slots.into_staging().map_err(failed)?,
-            None => Vec::new(),
-        };
-        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
-        let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
-        let tables = SceneTables::new(&queues[0], &plan).map_err(failed)?;
-        queues[0].stream().synchronize().map_err(failed)?;
-        let shape = plan.shape;
-        let most = scene.landscape.grid.len();
-        let mut capacity = self.capacity(&shape, most)?;
-        loop {
-            let count = slots(capacity, most);
-            let bytes = count * shape.bytes::<T>(capacity);
-            log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
-            match Slots::new(&queues[..count], &shape, capacity, &mut staging) {
-                Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
-                Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
-                    // Half of all points in two batches would take what they took in one.
-                    capacity = (capacity / if count == 1 { 2 * SLOTS } else { 2 }).max(1);
-                    let name = &self.device.info.name;
-                    log::warn!("{name}: out of memory; going on with batches of {capacity} points");
-                }
-                Err(error @ DriverError(CUDA_ERROR_OUT_OF_MEMORY)) => {
-                    return Err(EngineError::Device(format!(
-                        "{}; {} bytes are needed for one point: use --engine cpu, or fewer ranks on this GPU",
-                        failed(error),
-                        shape.bytes::<T>(1)
-                    )));
-                }
-                Err(error) => return Err(failed(error).into()),
-            }
-        }
-    }
-
-    /// Points of a batch that fit into the memory that is free.
-    fn capacity(&self, shape: &SceneShape, most: usize) -> Result<usize, EngineError> {
-        let free = self.device.free_memory()?;
-        let budget = (free - free / 10).saturating_sub(RESERVE);
-        let mut capacity = most.clamp(1, BATCH);
-        let fits = |n: usize| slots(n, most) * shape.bytes::<T>(n) <= budget && launches(shape, n);
-        while capacity > 1 && !fits(capacity) {
-            capacity /= 2;
-        }
-        if !launches(shape, capacity) {
-            return Err(EngineError::Device(
-                "the landscape is too large for the GPU engine; use --engine cpu".into(),
-            ));
-        }
-        Ok(capacity)
+        PairEngine::of(Weights::new(model, elements, head), device)
     }
 }
 
@@ -182,67 +61,88 @@ pub fn memory_of<T: CudaReal>(
     scene: &Scene,
     head: usize,
 ) -> Result<(usize, usize), EngineError> {
-    check_degrees(model)?;
-    let weights = Weights::<T>::new(model, &scene.landscape.elements(), head);
-    let shape = Plan::new(scene, &weights, &ModelArrays::new(&weights), None)?.shape;
-    let points = scene.landscape.grid.len().clamp(1, BATCH);
-    let slots = slots(points, scene.landscape.grid.len());
-    Ok((slots * shape.bytes::<T>(points), slots * shape.operator_bytes::<T>(points)))
+    pairs::memory_of(&Weights::<T>::new(model, &scene.landscape.elements(), head), scene)
 }
 
-/// Batches under way at a time, for batches of so many points out of so many.
-fn slots(capacity: usize, points: usize) -> usize {
-    if capacity < points { SLOTS } else { 1 }
-}
+impl<T: CudaReal> Network<T> for Weights<T> {
+    type Places = LayerPlaces;
+    type Plan = LayerPlan<T>;
+    type Tables = LayerTables<T>;
 
-/// Whether all launches for so many points are small enough.
-fn launches(shape: &SceneShape, points: usize) -> bool {
-    shape.most_threads(points) <= MOST_THREADS
-}
-
-/// Refuses what the kernels have no room for.
-fn check_degrees(model: &Mace) -> Result<(), EngineError> {
-    let hidden = model.layers.iter().rev().skip(1).flat_map(|l| &l.outputs).max().unwrap_or(&0);
-    match model.lmax > 3 || *hidden > 2 {
-        true => Err(EngineError::Device(format!(
-            "the GPU engine takes harmonics up to degree 3 and features up to degree 2, and the model has {} and \
-             {hidden}; use --engine cpu",
-            model.lmax
-        ))),
-        false => Ok(()),
-    }
-}
-
-impl<T: CudaReal> Engine for MaceEngine<T> {
-    fn evaluate(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Vec<PointResult>, EngineError> {
-        self.device.context.bind_to_thread().map_err(|e| self.device.failed("evaluating points", e))?;
-        let mut prepared = self.prepare(scene)?;
-        let Prepared { shape, tables, slots, .. } = &mut prepared;
-        let shared = Shared { scene, shape, tables, model: &self.model };
-        let outputs = slots.evaluate(&shared, points);
-        let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
-        self.prepared = Some(prepared);
-        let result = |out: super::layout::PointOutput| {
-            let separation = Separation { cost: out.distance_cost, minimum: out.minimum_distance };
-            PointResult::new(out.energy, separation)
-        };
-        Ok(outputs.into_iter().map(result).collect())
+    fn places(&self, matrices: &mut Pool<T>, biases: &mut Pool<T>) -> Vec<LayerPlaces> {
+        (0..self.layers.len()).map(|t| layer_places(self, t, (matrices, biases))).collect()
     }
 
-    fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
-        let plan = Plan::new(scene, &self.weights, &self.arrays, self.keep)?;
-        let kept = plan.groups.iter().any(|g| g.kept);
-        let mut cost = crate::engine::cpu::mace::cost_of(scene, &self.weights, points, kept)?;
-        let capacity = self.capacity(&plan.shape, scene.landscape.grid.len())?;
-        cost.kept_bytes = plan.shape.operator_bytes::<T>(capacity) as f64;
-        Ok(cost)
+    fn plan(&self, (geometry, sites): (&Geometry, &Sites<T>), places: &[LayerPlaces]) -> Vec<LayerPlan<T>> {
+        let planner = Planner { weights: self, geometry, sites, places };
+        (0..self.layers.len()).map(|t| planner.layer(t)).collect()
     }
 
-    fn call(&self) -> usize {
-        2 * SLOTS * BATCH
+    fn shape(&self, (geometry, sites): (&Geometry, &Sites<T>), places: &[LayerPlaces]) -> NetworkShape {
+        let features: Vec<usize> = sites.features.iter().map(Array::numbers).collect();
+        let most = features.iter().max().copied().unwrap_or(0);
+        let units = places.iter().filter_map(|l| l.hidden).map(|(_, units)| units).max();
+        NetworkShape {
+            messages: sites.messages.numbers(),
+            paths: geometry.layers.iter().skip(1).map(|l| l.messages.numbers()).max().unwrap_or(0),
+            products: most,
+            up: most,
+            features,
+            hidden: geometry.sites.len() * units.unwrap_or(0),
+            normalisers: geometry.sites.len(),
+        }
     }
 
-    fn describe(&self) -> String {
-        format!("cuda {}, {}", <T as Real>::NAME, self.device.info.name)
+    fn energy(&self, site: &SiteGeometry) -> SiteEnergy {
+        SiteEnergy { share: site.share, atomic: self.atomic_energies[site.element], scale: self.scale }
+    }
+
+    fn upload(queue: &Queue, plan: &LayerPlan<T>) -> Result<LayerTables<T>, DriverError> {
+        LayerTables::new(queue, plan)
+    }
+
+    fn layer(
+        forward: &Forward<T, Self>,
+        t: usize,
+        buffers: &mut Buffers<T>,
+        points: usize,
+    ) -> Result<(), DriverError> {
+        let Forward { queue, shape, model, scene } = forward;
+        let layer = &scene.layers[t];
+        if let Some(column) = layer.density_column {
+            launch::normalise(queue, (shape, scene), buffers, column, points)?;
+        }
+        if let Some(before) = t.checked_sub(1) {
+            linear(queue, &layer.up, model, (&buffers.features[before], &mut buffers.up), points)?;
+        }
+        forward.messages(t, buffers, points)?;
+        let Buffers { messages, paths, products, features, normalisers, .. } = buffers;
+        linear(queue, &layer.linear, model, (paths, messages), points)?;
+        let (earlier, current) = features.split_at_mut(t);
+        let Some(features) = current.first_mut() else { return Ok(()) };
+        let normalisers = layer.density_column.map(|_| &*normalisers);
+        // Rows of every array of MACE have as many channels as those of its messages.
+        let contraction = (*shape, &layer.contraction);
+        if layer.product.host.is_empty() {
+            launch::contract(queue, contraction, (messages, normalisers), features, points)?;
+        } else {
+            launch::contract(queue, contraction, (messages, normalisers), products, points)?;
+            linear(queue, &layer.product, model, (products, features), points)?;
+        }
+        if let Some(input) = earlier.last() {
+            linear(queue, &layer.skip, model, (input, features), points)?;
+        }
+        let sites = shape.sites;
+        match &layer.readout {
+            ReadoutTables::Linear(weights, constants) => {
+                let (of, to) = ((sites, shape.channels), (&*features, &mut buffers.readouts));
+                linear_readout(queue, of, (weights, constants), to, points)
+            }
+            ReadoutTables::Hidden(products, weights, units) => {
+                linear(queue, products, model, (features, &mut buffers.hidden), points)?;
+                let arrays = (&buffers.hidden, &mut buffers.readouts);
+                launch::hidden_readout(queue, (sites, *units), weights, arrays, points)
+            }
+        }
     }
 }

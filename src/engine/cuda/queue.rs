@@ -47,6 +47,7 @@ kernels! {
     LaterMessages = "later_messages",
     Linear = "linear",
     Contract = "contract",
+    Gate = "gate",
     LinearReadout = "linear_readout",
     HiddenReadout = "hidden_readout",
     Energy = "energy",

@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = &[
     ("operators.cu", include_str!("../../../kernels/operators.cu")),
     ("messages.cu", include_str!("../../../kernels/messages.cu")),
     ("linear.cu", include_str!("../../../kernels/linear.cu")),
+    ("gate.cu", include_str!("../../../kernels/gate.cu")),
     ("contraction.cu", include_str!("../../../kernels/contraction.cu")),
     ("readout.cu", include_str!("../../../kernels/readout.cu")),
     ("bond_rows.cu", include_str!("../../../kernels/bond_rows.cu")),

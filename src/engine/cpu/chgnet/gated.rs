@@ -88,17 +88,15 @@ impl<'b, T: Real + 'b, const N: usize, F: Fn(usize) -> [&'b [T]; N]> WithSimd fo
         for (row, first) in self.first.chunks_exact_mut(BOTH).take(self.rows).enumerate() {
             let inputs = (self.inputs)(row).map(|input| T::vectors::<S>(&input[..BOTH]));
             let first = T::vectors_mut::<S>(first);
-            for (k, sum) in first.iter_mut().enumerate() {
-                let start = if self.have_first { *sum } else { T::splat(simd, T::ZERO) };
-                *sum = inputs.iter().fold(start, |sum, input| <T as Real>::add(simd, sum, input[k]));
-            }
-            if self.is_hidden {
-                let (core, gate) = first.split_at(first.len() / 2);
-                for (half, hidden) in [core, gate].into_iter().zip(&mut *self.hidden) {
-                    let hidden = T::vectors_mut::<S>(&mut hidden[row * FEATURES..(row + 1) * FEATURES]);
-                    for (h, x) in hidden.iter_mut().zip(half) {
-                        *h = T::silu(simd, *x);
-                    }
+            let own = row * FEATURES..(row + 1) * FEATURES;
+            let [core, gate] = self.hidden.each_mut().map(|h| T::vectors_mut::<S>(&mut h[own.clone()]));
+            for (k, first) in first.iter_mut().enumerate() {
+                let start = if self.have_first { *first } else { T::splat(simd, T::ZERO) };
+                let sum = inputs.iter().fold(start, |sum, input| <T as Real>::add(simd, sum, input[k]));
+                match (self.is_hidden, k.checked_sub(core.len())) {
+                    (false, _) => *first = sum,
+                    (true, None) => core[k] = T::silu(simd, sum),
+                    (true, Some(k)) => gate[k] = T::silu(simd, sum),
                 }
             }
         }

@@ -1,20 +1,80 @@
-//! Pair operators -> energies, for a block of points at once.
+//! Messages -> energies, for a block of points at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulp::{Simd, WithSimd};
 
-use super::contraction::{GROUP, Quad};
-use super::geometry::{BLOCK, Direction, Geometry, Term};
-use super::operator::{Bundle, Gathered, Operators, Scratch, Sink};
-use super::weights::{HeadReadout, Weights};
+use super::contraction::{GROUP, Quad, SiteContraction};
+use super::weights::{HeadReadout, Update, Weights};
+use crate::engine::cpu::pairs::cost::Products;
+use crate::engine::cpu::pairs::geometry::{Array, Components, Geometry, SiteGeometry};
+use crate::engine::cpu::pairs::messages::Block;
+use crate::engine::cpu::pairs::operator::Scratch;
+use crate::engine::cpu::pairs::{BLOCK, Family, Interactions};
 use crate::engine::cpu::real::vectors_per_lane;
 use crate::engine::cpu::{LANES, Real, multiply};
 use crate::potential::mace::silu;
 
-/// Arrays of a block, `[row][point][channel]`; rows as in [`Geometry`].
-pub(super) struct Workspace<T> {
-    /// Messages of a later layer before its linear map, as [`super::geometry::PathRows`] says.
+/// Contractions of a site, by layer and output.
+type Contractions<T> = Arc<Vec<Vec<SiteContraction<T>>>>;
+
+/// What MACE prepares for the sites of a scene.
+pub struct Sites<T> {
+    /// By site; sites of equal element and bases share them.
+    pub(in crate::engine) contractions: Vec<Contractions<T>>,
+    /// Neighbouring sites of one element: the element's place in the weights and the sites.
+    pub(in crate::engine) by_element: Vec<(usize, Range<usize>)>,
+    /// A, all degrees.
+    pub(in crate::engine) messages: Array,
+    /// Output features of each layer.
+    pub(in crate::engine) features: Vec<Array>,
+}
+
+impl<T: Real> Sites<T> {
+    fn new(geometry: &Geometry, weights: &Weights<T>) -> Sites<T> {
+        let (channels, lmax) = (weights.channels, weights.interactions.lmax);
+        let features = |layer: &Update<T>| {
+            let width = |l: usize| if layer.outputs.contains(&l) { channels } else { 0 };
+            let highest = layer.outputs.iter().max().copied().unwrap_or(0);
+            Array::new(&(0..=highest).map(width).collect::<Vec<_>>(), &geometry.components)
+        };
+        let mut by_element: Vec<(usize, Range<usize>)> = Vec::new();
+        for (index, site) in geometry.sites.iter().enumerate() {
+            match by_element.last_mut().filter(|(element, _)| *element == site.element) {
+                Some((_, range)) => range.end = index + 1,
+                None => by_element.push((site.element, index..index + 1)),
+            }
+        }
+        Sites {
+            contractions: contractions(&geometry.sites, weights),
+            by_element,
+            messages: Array::new(&vec![channels; lmax + 1], &geometry.components),
+            features: weights.layers.iter().map(features).collect(),
+        }
+    }
+}
+
+fn contractions<T: Real>(sites: &[SiteGeometry], weights: &Weights<T>) -> Vec<Contractions<T>> {
+    let degrees = 0..=weights.interactions.lmax;
+    let mut all: Vec<Contractions<T>> = Vec::new();
+    for site in sites {
+        let bases = &site.bases[degrees.clone()];
+        let same =
+            |other: &SiteGeometry| other.element == site.element && other.bases[degrees.clone()] == *bases;
+        let known = sites[..all.len()].iter().position(same).map(|known| all[known].clone());
+        let of_layer = |layer: &Update<T>| {
+            let contractions = layer.contractions.iter();
+            contractions.map(|c| SiteContraction::new(c, bases, site.element, weights.channels)).collect()
+        };
+        all.push(known.unwrap_or_else(|| Arc::new(weights.layers.iter().map(of_layer).collect())));
+    }
+    all
+}
+
+/// Arrays of a block, `[row][point][channel]`.
+pub struct Workspace<T> {
+    /// Messages of a later layer before its linear map.
     paths: Vec<T>,
     /// A, all degrees.
     messages: Vec<T>,
@@ -31,246 +91,157 @@ pub(super) struct Workspace<T> {
     arch: pulp::Arch,
 }
 
-impl<T: Real> Workspace<T> {
-    pub(super) fn new(geometry: &Geometry<T>, weights: &Weights<T>) -> Self {
-        let unit = BLOCK * weights.channels;
+impl<T: Real> Family<T> for Weights<T> {
+    type Sites = Sites<T>;
+    type Workspace = Workspace<T>;
+
+    fn interactions(&self) -> &Interactions<T> {
+        &self.interactions
+    }
+
+    fn sites(&self, geometry: &Geometry) -> Sites<T> {
+        Sites::new(geometry, self)
+    }
+
+    fn workspace(&self, geometry: &Geometry, sites: &Sites<T>) -> Workspace<T> {
         let zeros = |count: usize| vec![T::ZERO; count];
-        let paths = geometry.path_rows.iter().filter_map(|r| r.bases.last()).max();
-        let features = geometry.features.iter().map(|r| r.total).max().unwrap_or(0);
+        let paths = geometry.layers.iter().skip(1).map(|l| l.messages.len()).max();
+        let features = sites.features.iter().map(Array::len).max().unwrap_or(0);
         let units = |r: &HeadReadout<T>| match r {
             HeadReadout::Linear(..) => 0,
             HeadReadout::Hidden { first, .. } => first.outputs,
         };
-        let sites = geometry.sites.len();
+        let rows = geometry.sites.len() * BLOCK;
         Workspace {
-            paths: zeros(paths.unwrap_or(&0) * weights.channels),
-            messages: zeros(geometry.messages.total * unit),
-            products: zeros(features * unit),
-            features: geometry.features.iter().map(|r| zeros(r.total * unit)).collect(),
-            up: zeros(features * unit),
-            hidden: zeros(weights.readouts.iter().map(units).max().unwrap_or(0) * sites * BLOCK),
-            normalisers: zeros(sites * BLOCK),
-            readouts: vec![0.0; sites * BLOCK],
+            paths: zeros(paths.unwrap_or(0)),
+            messages: zeros(sites.messages.len()),
+            products: zeros(features),
+            features: sites.features.iter().map(|array| zeros(array.len())).collect(),
+            up: zeros(features),
+            hidden: zeros(self.readouts.iter().map(units).max().unwrap_or(0) * rows),
+            normalisers: zeros(rows),
+            readouts: vec![0.0; rows],
             arch: pulp::Arch::new(),
         }
     }
-}
 
-/// The rows of an array that belong to a range.
-fn rows(range: Range<usize>, unit: usize) -> Range<usize> {
-    range.start * unit..range.end * unit
-}
-
-/// At most [`BLOCK`] points, and what their pair operators come from. A block that is not full leaves rows of the
-/// arrays unused: products keep their shape, and so their bits.
-pub(super) struct Block<'a, T> {
-    pub(super) operators: &'a Operators<'a, T>,
-    pub(super) geometry: &'a Geometry<T>,
-    pub(super) weights: &'a Weights<T>,
-    /// By point and group of pairs: operators that are kept.
-    pub(super) kept: Vec<Vec<Option<&'a Bundle<T>>>>,
-    /// By point and pair: of the pairs whose operators are not kept.
-    pub(super) gathered: &'a [Vec<Gathered<T>>],
-    /// These pairs, in the order of [`Geometry::order`].
-    pub(super) direct: &'a [usize],
-    /// Directions of kept operators, group by group as in [`Geometry::keepable`]; empty if none are kept.
-    pub(super) directions: Vec<(usize, &'a Direction)>,
-}
-
-/// Energies per atom of a block of points.
-pub(super) fn energies<T: Real>(
-    block: &Block<T>,
-    workspace: &mut Workspace<T>,
-    scratch: &mut Scratch<T>,
-) -> Vec<f64> {
-    let arch = workspace.arch;
-    workspace.readouts.fill(0.0);
-    for t in 0..block.weights.layers.len() {
-        block.normalise(workspace, t);
-        if t > 0 {
-            block.up(workspace, t);
+    fn energies(
+        &self,
+        sites: &Sites<T>,
+        block: &Block<T>,
+        (workspace, scratch): (&mut Workspace<T>, &mut Scratch<T>),
+    ) -> Vec<f64> {
+        let (arch, forward) = (workspace.arch, Forward { weights: self, sites, block });
+        workspace.readouts.fill(0.0);
+        for t in 0..self.layers.len() {
+            forward.normalise(workspace, t);
+            if t == 0 {
+                block.messages(t, None, &mut workspace.messages, scratch);
+            } else {
+                forward.up(workspace, t);
+                let Workspace { paths, up, .. } = workspace;
+                block.messages(t, Some(up), paths, scratch);
+                forward.linear(workspace, t);
+            }
+            arch.dispatch(Contract { forward: &forward, workspace, t });
+            forward.update(workspace, t);
+            forward.readout(workspace, t);
         }
-        arch.dispatch(Loop::Messages(block, workspace, scratch, t));
-        if t > 0 {
-            block.linear(workspace, t);
-        }
-        arch.dispatch(Loop::Contract(block, workspace, t));
-        block.update(workspace, t);
-        block.readout(workspace, t);
+        (0..block.points()).map(|p| forward.energy(workspace, p)).collect()
     }
-    (0..block.points()).map(|p| block.energy(workspace, p)).collect()
+
+    fn steps(&self, geometry: &Geometry, sites: &Sites<T>) -> Vec<(&'static str, f64, f64)> {
+        let all = |l: usize| geometry.components.all(l).len();
+        let (mut linear, mut update, mut contraction) = (Products::default(), Products::default(), (0, 0));
+        for (t, layer) in self.layers.iter().enumerate() {
+            if let Some(later) = t.checked_sub(1).map(|before| &self.later[before]) {
+                self.layers[t - 1].outputs.iter().zip(&later.up).for_each(|(l, m)| linear.add(all(*l), m));
+                later.linear.iter().enumerate().for_each(|(l3, m)| linear.add(all(l3), &m[0]));
+            }
+            layer.outputs.iter().zip(&layer.product).for_each(|(l, m)| update.add(all(*l), m));
+            for (l, matrices) in layer.skip.iter().filter(|(l, _)| layer.outputs.contains(l)) {
+                update.add(all(*l), &matrices[0]);
+            }
+            for contractions in sites.contractions.iter().flat_map(|c| &c[t]) {
+                let (operations, coefficients) = contractions.operations();
+                contraction.0 += operations * self.channels;
+                contraction.1 += coefficients * self.channels;
+            }
+            if let HeadReadout::Hidden { first, .. } = &self.readouts[t] {
+                update.add(geometry.sites.len(), first);
+            }
+        }
+        vec![
+            linear.step("linear maps of messages"),
+            ("symmetric contractions", contraction.0 as f64, contraction.1 as f64),
+            update.step("updates and readouts"),
+        ]
+    }
 }
 
-/// Loops that are compiled for every instruction set and dispatched at run time.
-enum Loop<'a, 'b, T> {
-    Messages(&'a Block<'b, T>, &'a mut Workspace<T>, &'a mut Scratch<T>, usize),
-    Contract(&'a Block<'b, T>, &'a mut Workspace<T>, usize),
+/// The symmetric contractions of a layer, with the vectors of the machine.
+struct Contract<'a, 'b, T> {
+    forward: &'a Forward<'b, T>,
+    workspace: &'a mut Workspace<T>,
+    t: usize,
 }
 
-impl<T: Real> WithSimd for Loop<'_, '_, T> {
+impl<T: Real> WithSimd for Contract<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self {
-            Loop::Messages(block, workspace, scratch, t) => block.messages(simd, workspace, scratch, t),
-            Loop::Contract(block, workspace, t) => block.contract(simd, workspace, t),
-        }
+        self.forward.contract(simd, self.workspace, self.t);
     }
 }
 
-/// Adds operator rows to the messages of a point, as [`super::geometry::Target`] says.
-struct Add<'a, T> {
-    /// Features, which layer 0 does without.
-    up: Option<&'a [T]>,
-    sums: &'a mut [T],
-    channels: usize,
-    point: usize,
+/// A block of points of a scene.
+struct Forward<'a, T> {
+    weights: &'a Weights<T>,
+    sites: &'a Sites<T>,
+    block: &'a Block<'a, T>,
 }
 
-impl<T: Real> Sink<T> for Add<'_, T> {
-    #[inline(always)]
-    fn take<S: Simd, const N: usize>(
-        &mut self,
-        simd: S,
-        direction: &Direction,
-        (row, k): (usize, usize),
-        values: [T::Vector<S>; N],
-    ) {
-        let target = &direction.targets[row];
-        let start = (target.start + target.stride * self.point) * self.channels;
-        let out = &mut T::vectors_mut::<S>(&mut self.sums[start..][..self.channels])[k..k + N];
-        match self.up {
-            Some(up) => {
-                let feature = &up[(target.feature + self.point) * self.channels..][..self.channels];
-                let feature = &T::vectors::<S>(feature)[k..k + N];
-                for i in 0..N {
-                    out[i] = T::multiply_add(simd, values[i], feature[i], out[i]);
-                }
-            }
-            None => {
-                for i in 0..N {
-                    out[i] = <T as Real>::add(simd, out[i], values[i]);
-                }
-            }
-        }
-    }
-}
-
-impl<'a, T: Real> Block<'a, T> {
-    fn points(&self) -> usize {
-        self.kept.len()
-    }
-
-    /// A scalar of a site: the sum over what comes in, where 0, 1, ... are the densities and the last the repulsion.
-    fn scalar(&self, point: usize, site: usize, index: usize) -> f64 {
-        let count = self.weights.density_count() + 1;
-        let of = |(pair, d): &(usize, usize)| {
-            let geometry = &self.geometry.pairs[*pair];
-            match self.kept[point][geometry.group] {
-                Some(bundle) => bundle.scalars[geometry.directions[*d].scalars + index],
-                None => self.gathered[point][*pair].scalars[d * count + index],
-            }
-        };
-        self.geometry.incoming[site].iter().map(of).sum()
-    }
-
-    /// Vectors of a row of channels.
-    fn vectors<S: Simd>(&self) -> usize {
-        self.weights.channels / LANES * vectors_per_lane::<T, S>()
-    }
-
+impl<T: Real> Forward<'_, T> {
     /// 1 / (1 + density) of every site, or 1.
     fn normalise(&self, workspace: &mut Workspace<T>, t: usize) {
         let Some(column) = self.weights.density_column[t] else {
             workspace.normalisers.fill(T::ONE);
             return;
         };
-        for site in 0..self.geometry.sites.len() {
-            for point in 0..self.points() {
-                let density = self.scalar(point, site, column);
+        for site in 0..self.sites.contractions.len() {
+            for point in 0..self.block.points() {
+                let density = self.block.scalar(point, site, column);
                 workspace.normalisers[site * BLOCK + point] = T::from_f64(1.0 / (1.0 + density));
-            }
-        }
-    }
-
-    /// A of layer 0, or the messages of a later layer by paths: sums over kept operators, to which the others are
-    /// added pair by pair. The order is the same whether operators are kept or not, and so are the bits.
-    #[inline(always)]
-    fn messages<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, scratch: &mut Scratch<T>, t: usize) {
-        let channels = self.weights.channels;
-        let Workspace { messages, paths, up, .. } = workspace;
-        let (up, sums) = if t == 0 { (None, messages) } else { (Some(&up[..]), paths) };
-        match self.directions.is_empty() {
-            true => sums.fill(T::ZERO),
-            false => self.apply_kept(simd, t, up, sums),
-        }
-        for (point, pair) in (0..self.points()).flat_map(|p| self.direct.iter().map(move |k| (p, *k))) {
-            let mut sink = Add { up, sums, channels, point };
-            let gathered = &self.gathered[point][pair];
-            self.operators.rows(simd, (pair, t), gathered, (scratch, &mut sink));
-        }
-    }
-
-    /// Messages of a layer from the operators that are kept.
-    #[inline(always)]
-    fn apply_kept<S: Simd>(&self, simd: S, t: usize, up: Option<&[T]>, out: &mut [T]) {
-        let (out, width) = (T::vectors_mut::<S>(out), self.vectors::<S>());
-        let up = up.map(|up| T::vectors::<S>(up));
-        let operator =
-            |(bundles, (group, direction)): (&Vec<Option<&'a Bundle<T>>>, &(usize, &Direction))| {
-                let values = bundles[*group].map_or(&[][..], |bundle| &bundle.values[direction.first..]);
-                T::vectors::<S>(values)
-            };
-        // [point][direction]
-        let operators: Vec<_> =
-            self.kept.iter().flat_map(|b| self.directions.iter().map(move |d| operator((b, d)))).collect();
-        let application = &self.geometry.applications[t];
-        for output in &application.outputs {
-            let terms = &application.terms[output.terms.clone()];
-            for (point, operators) in operators.chunks_exact(self.directions.len()).enumerate() {
-                let sums = Sums::<T, S> { simd, terms, operators, up, point, width };
-                let out = &mut out[(output.start + output.stride * point) * width..][..width];
-                let mut k = 0;
-                while k + 4 <= width {
-                    sums.write::<4>(k, out);
-                    k += 4;
-                }
-                while k < width {
-                    sums.write::<1>(k, out);
-                    k += 1;
-                }
             }
         }
     }
 
     /// u = h up.
     fn up(&self, workspace: &mut Workspace<T>, t: usize) {
-        let unit = BLOCK * self.weights.channels;
-        let map = &self.geometry.features[t - 1];
-        for (k, matrix) in self.weights.later[t - 1].up.iter().enumerate() {
-            let range = rows(map.of_degree(k), unit);
+        let layer = &self.weights.later[t - 1];
+        for (l, matrix) in self.weights.layers[t - 1].outputs.iter().zip(&layer.up) {
+            let range = self.sites.features[t - 1].rows(*l, self.components().all(*l));
             let input = &workspace.features[t - 1][range.clone()];
             multiply(input, matrix, &mut workspace.up[range], false);
         }
-        self.add_constant(&self.weights.later[t - 1].up_constant, t - 1, &mut workspace.up);
+        self.add_constant(&layer.up_constant, t - 1, &mut workspace.up);
+    }
+
+    fn components(&self) -> &Components {
+        &self.block.geometry().components
     }
 
     /// A of a later layer.
     fn linear(&self, workspace: &mut Workspace<T>, t: usize) {
-        let unit = BLOCK * self.weights.channels;
-        let layer = &self.weights.later[t - 1];
-        let paths = &self.geometry.path_rows[t - 1];
-        for (l3, matrices) in layer.linear.iter().enumerate() {
-            let all = self.geometry.messages.of_degree(l3);
-            let (base, width) = (paths.bases[l3], paths.widths[l3]);
-            for (index, sites) in self.geometry.sites_by_element.iter() {
+        let paths = &self.block.geometry().layers[t].messages;
+        for (l3, matrices) in self.weights.later[t - 1].linear.iter().enumerate() {
+            for (index, sites) in self.sites.by_element.iter() {
                 let matrix = if matrices.len() == 1 { &matrices[0] } else { &matrices[*index] };
-                let target = self.geometry.messages.of_sites(l3, sites.clone());
-                let source = base + (target.start - all.start) * BLOCK * width
-                    ..base + (target.end - all.start) * BLOCK * width;
-                let out = &mut workspace.messages[rows(target, unit)];
-                multiply(&workspace.paths[rows(source, self.weights.channels)], matrix, out, false);
+                let components = self.components().of_sites(l3, sites.clone());
+                let source = &workspace.paths[paths.rows(l3, components.clone())];
+                let out = &mut workspace.messages[self.sites.messages.rows(l3, components)];
+                multiply(source, matrix, out, false);
             }
         }
     }
@@ -278,29 +249,36 @@ impl<'a, T: Real> Block<'a, T> {
     /// B: the symmetric contractions of all sites.
     #[inline(always)]
     fn contract<S: Simd>(&self, simd: S, workspace: &mut Workspace<T>, t: usize) {
-        let map = &self.geometry.features[t];
+        let per_lane = vectors_per_lane::<T, S>();
+        let vectors = |numbers: usize| numbers / LANES * per_lane;
         let messages = T::vectors::<S>(&workspace.messages);
-        let width = self.vectors::<S>();
+        let width = vectors(self.weights.channels);
         let products = T::vectors_mut::<S>(&mut workspace.products);
-        let mut inputs: Vec<Quad<T, S>> = Vec::with_capacity(self.geometry.messages.total);
-        let groups = (0..self.points()).step_by(GROUP);
-        for (site, geometry) in self.geometry.sites.iter().enumerate() {
+        let (mut inputs, mut starts): (Vec<Quad<T, S>>, Vec<usize>) = (Vec::new(), Vec::new());
+        let groups = (0..self.block.points()).step_by(GROUP);
+        for (site, contractions) in self.sites.contractions.iter().enumerate() {
+            starts.clear();
+            for l in 0..=self.weights.interactions.lmax {
+                let rows = self.components().of(l, site);
+                starts.extend(rows.map(|row| vectors(self.sites.messages.row(l, row, 0))));
+            }
             for (k, first) in (0..width).flat_map(|k| groups.clone().map(move |p| (k, p))) {
                 inputs.clear();
-                for row in (0..=self.weights.lmax).flat_map(|l| self.geometry.messages.of(l, site)) {
+                for start in &starts {
                     // No closure: what is not inlined is compiled without the vectors' instructions.
                     let mut input = [T::splat(simd, T::ZERO); GROUP];
                     for (p, value) in input.iter_mut().enumerate() {
                         let factor = T::splat(simd, workspace.normalisers[site * BLOCK + first + p]);
-                        *value = T::multiply(simd, messages[(row * BLOCK + first + p) * width + k], factor);
+                        *value = T::multiply(simd, messages[start + (first + p) * width + k], factor);
                     }
                     inputs.push(input);
                 }
-                for (degree, contraction) in geometry.contractions[t].iter().enumerate() {
-                    for (m, row) in map.of(degree, site).enumerate() {
+                for (l, contraction) in self.weights.layers[t].outputs.iter().zip(&contractions[t]) {
+                    for (m, row) in self.components().of(*l, site).enumerate() {
                         let result = contraction.evaluate(simd, m, k, &inputs);
+                        let start = vectors(self.sites.features[t].row(*l, row, 0));
                         for (p, values) in result.into_iter().enumerate() {
-                            products[(row * BLOCK + first + p) * width + k] = values;
+                            products[start + (first + p) * width + k] = values;
                         }
                     }
                 }
@@ -310,13 +288,12 @@ impl<'a, T: Real> Block<'a, T> {
 
     /// h' = B product + self-connection.
     fn update(&self, workspace: &mut Workspace<T>, t: usize) {
-        let unit = BLOCK * self.weights.channels;
         let layer = &self.weights.layers[t];
-        let map = &self.geometry.features[t];
+        let array = &self.sites.features[t];
         let (earlier, current) = workspace.features.split_at_mut(t);
         let out = &mut current[0];
-        for (k, matrix) in layer.product.iter().enumerate() {
-            let range = rows(map.of_degree(k), unit);
+        for (l, matrix) in layer.outputs.iter().zip(&layer.product) {
+            let range = array.rows(*l, self.components().all(*l));
             multiply(&workspace.products[range.clone()], matrix, &mut out[range], false);
         }
         if layer.product.is_empty() {
@@ -325,13 +302,11 @@ impl<'a, T: Real> Block<'a, T> {
         }
         self.add_constant(&layer.constant, t, out);
         let Some(input) = earlier.last() else { return };
-        for (l, matrices) in &layer.skip {
-            let input_map = &self.geometry.features[t - 1];
-            let (Some(from), Some(to)) = (input_map.position(*l), map.position(*l)) else { continue };
-            for (element, sites) in self.geometry.sites_by_element.iter() {
-                let source = &input[rows(input_map.of_sites(from, sites.clone()), unit)];
-                let target = &mut out[rows(map.of_sites(to, sites.clone()), unit)];
-                multiply(source, &matrices[*element], target, true);
+        for (l, matrices) in layer.skip.iter().filter(|(l, _)| layer.outputs.contains(l)) {
+            for (element, sites) in self.sites.by_element.iter() {
+                let components = self.components().of_sites(*l, sites.clone());
+                let source = &input[self.sites.features[t - 1].rows(*l, components.clone())];
+                multiply(source, &matrices[*element], &mut out[array.rows(*l, components)], true);
             }
         }
     }
@@ -340,13 +315,11 @@ impl<'a, T: Real> Block<'a, T> {
     fn add_constant(&self, constants: &Option<Vec<Vec<T>>>, t: usize, out: &mut [T]) {
         let Some(constants) = constants else { return };
         let channels = self.weights.channels;
-        for (site, geometry) in self.geometry.sites.iter().enumerate() {
-            for row in self.geometry.features[t].of(0, site) {
-                for point in 0..BLOCK {
-                    let target = &mut out[(row * BLOCK + point) * channels..][..channels];
-                    for (value, constant) in target.iter_mut().zip(&constants[geometry.element]) {
-                        *value = *value + *constant;
-                    }
+        for (site, geometry) in self.block.geometry().sites.iter().enumerate() {
+            let rows = self.sites.features[t].rows(0, self.components().of(0, site));
+            for target in out[rows].chunks_exact_mut(channels) {
+                for (value, constant) in target.iter_mut().zip(&constants[geometry.element]) {
+                    *value = *value + *constant;
                 }
             }
         }
@@ -354,16 +327,16 @@ impl<'a, T: Real> Block<'a, T> {
 
     /// Adds a layer's readout of every site, in float64 from the features on.
     fn readout(&self, workspace: &mut Workspace<T>, t: usize) {
-        let channels = self.weights.channels;
+        let (channels, sites) = (self.weights.channels, &self.block.geometry().sites);
         // Every site has one component of degree 0, so its rows are [site][point].
-        let range = rows(self.geometry.features[t].of_degree(0), BLOCK * channels);
+        let range = self.sites.features[t].rows(0, self.components().all(0));
         let features = &workspace.features[t][range];
         match &self.weights.readouts[t] {
             HeadReadout::Linear(weights, constants) => {
                 let rows = workspace.readouts.iter_mut().zip(features.chunks_exact(channels)).enumerate();
                 for (row, (sum, h)) in rows {
                     let product: f64 = h.iter().zip(weights).map(|(h, w)| h.to_f64() * w.to_f64()).sum();
-                    *sum += product + constants[self.geometry.sites[row / BLOCK].element];
+                    *sum += product + constants[sites[row / BLOCK].element];
                 }
             }
             HeadReadout::Hidden { first, second } => {
@@ -378,49 +351,12 @@ impl<'a, T: Real> Block<'a, T> {
 
     /// Energy per atom of one point.
     fn energy(&self, workspace: &Workspace<T>, point: usize) -> f64 {
-        let of_site = |(index, site): (usize, &super::geometry::SiteGeometry<T>)| {
-            let repulsion = self.scalar(point, index, self.weights.density_count());
+        let last = self.weights.interactions.scalar_count() - 1;
+        let of_site = |(index, site): (usize, &SiteGeometry)| {
+            let repulsion = self.block.scalar(point, index, last);
             let interaction = repulsion + workspace.readouts[index * BLOCK + point];
             site.share * (self.weights.atomic_energies[site.element] + self.weights.scale * interaction)
         };
-        self.geometry.sites.iter().enumerate().map(of_site).sum()
-    }
-}
-
-/// A row of messages as a sum over terms.
-struct Sums<'a, T: Real, S: Simd> {
-    simd: S,
-    terms: &'a [Term],
-    /// By direction.
-    operators: &'a [&'a [T::Vector<S>]],
-    /// Features, which layer 0 does without.
-    up: Option<&'a [T::Vector<S>]>,
-    point: usize,
-    /// Vectors of a row.
-    width: usize,
-}
-
-impl<T: Real, S: Simd> Sums<'_, T, S> {
-    /// Writes the k-th and the following vectors, `N` in all.
-    #[inline(always)]
-    fn write<const N: usize>(&self, k: usize, out: &mut [T::Vector<S>]) {
-        let mut sums = [T::splat(self.simd, T::ZERO); N];
-        for term in self.terms {
-            let operator = &self.operators[term.direction][term.row * self.width + k..][..N];
-            match self.up {
-                Some(up) => {
-                    let feature = &up[(term.feature + self.point) * self.width + k..][..N];
-                    for i in 0..N {
-                        sums[i] = T::multiply_add(self.simd, operator[i], feature[i], sums[i]);
-                    }
-                }
-                None => {
-                    for i in 0..N {
-                        sums[i] = <T as Real>::add(self.simd, sums[i], operator[i]);
-                    }
-                }
-            }
-        }
-        out[k..k + N].copy_from_slice(&sums);
+        self.block.geometry().sites.iter().enumerate().map(of_site).sum()
     }
 }

@@ -3,52 +3,43 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::contraction::SymmetricContraction;
 use crate::crystal::Element;
+use crate::engine::cpu::pairs::{Interaction, Interactions, PathColumns, Scalars};
 use crate::engine::cpu::real::rounded;
 use crate::engine::cpu::{LANES, Matrix, Real, Table};
-use crate::potential::mace::{Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, Zbl, density};
+use crate::potential::mace::{Layer, Mace, Normaliser, Path, RadialBasis, Readout, Skip, density};
 
 /// A model for one set of elements and one head. Weight matrices and tables have the channels padded to [`LANES`].
-pub(crate) struct Weights<T> {
-    /// Elements that it can evaluate; other indices here are places in this list.
-    pub(crate) elements: Vec<Element>,
+pub struct Weights<T> {
+    /// The messages of all layers; other indices of elements are places in its list. Radial functions of layer 0 are
+    /// the whole way from distance to `A_l`, harmonics aside.
+    pub(in crate::engine) interactions: Interactions<T>,
     /// Padded channels.
     pub(crate) channels: usize,
-    /// Highest degree.
-    pub(crate) lmax: usize,
-    /// Layer 0, by receiver and sender: column `l*C + c` is the whole way from distance to `A_l`, harmonics aside.
-    pub(crate) first: Vec<Vec<Arc<Table<T>>>>,
     /// Layers 1, 2, ...
     pub(crate) later: Vec<LaterLayer<T>>,
     /// All layers, what follows their messages.
     pub(crate) layers: Vec<Update<T>>,
-    /// Shares of the density normalisers, by receiver and sender: one column a layer that has one.
-    pub(crate) densities: Option<Vec<Vec<Arc<Table<f64>>>>>,
-    /// Which column of `densities` belongs to a layer.
+    /// Which of the densities among the scalars normalises a layer, if one does.
     pub(crate) density_column: Vec<Option<usize>>,
     /// One a layer.
     pub(crate) readouts: Vec<HeadReadout<T>>,
-    /// Nuclear repulsion.
-    pub(crate) zbl: Option<Zbl>,
     /// Energy of the isolated atom plus the shift, eV, by element.
     pub(crate) atomic_energies: Vec<f64>,
     /// Factor of everything else.
     pub(crate) scale: f64,
 }
 
-/// Messages of a layer whose input features come from the layer before.
+/// What surrounds the messages of a layer whose input features come from the layer before.
 pub(crate) struct LaterLayer<T> {
-    pub(crate) paths: Vec<Path>,
     /// One a degree of the inputs.
     pub(crate) up: Vec<Matrix<T>>,
     /// What is added to degree 0 after it, by element.
     pub(crate) up_constant: Option<Vec<Vec<T>>>,
-    /// By receiver and sender: column `k*C + c` is the weight of path k.
-    pub(crate) tables: Vec<Vec<Arc<Table<T>>>>,
     /// By degree l3, then by element of the receiver (a single entry serves all): the matrices of its paths below one
     /// another.
     pub(crate) linear: Vec<Vec<Matrix<T>>>,
@@ -79,10 +70,7 @@ pub(crate) enum HeadReadout<T> {
 impl<T: Real> Weights<T> {
     /// Folds and rounds a model's weights for some elements, which it must know, and one of its heads.
     pub(crate) fn new(model: &Mace, elements: &[Element], head: usize) -> Weights<T> {
-        let mut known: Vec<(Element, usize)> =
-            elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?))).collect();
-        known.sort_by_key(|(e, _)| e.symbol());
-        known.dedup();
+        let known = Interactions::<T>::known(elements, |e| model.element_index(e));
         let fold = Fold { model, elements: known, channels: model.channels.next_multiple_of(LANES) };
         let density_layers: Vec<usize> = (model.layers.iter().enumerate())
             .filter(|(_, l)| matches!(l.normaliser, Normaliser::Density(_)))
@@ -90,31 +78,26 @@ impl<T: Real> Weights<T> {
             .collect();
         let column = |t: usize| density_layers.iter().position(|d| *d == t);
         Weights {
+            interactions: Interactions {
+                elements: fold.elements.iter().map(|(e, _)| *e).collect(),
+                lmax: model.lmax,
+                layers: (0..model.layers.len()).map(|t| fold.interaction(t)).collect(),
+                scalars: Some(Scalars {
+                    densities: (!density_layers.is_empty()).then(|| fold.density_tables()),
+                    density_count: density_layers.len(),
+                    zbl: model.zbl.clone(),
+                }),
+            },
             channels: fold.channels,
-            lmax: model.lmax,
-            first: fold.first_tables(),
             later: (1..model.layers.len()).map(|t| fold.later_layer(t)).collect(),
             layers: (0..model.layers.len()).map(|t| fold.update(t)).collect(),
-            densities: (!density_layers.is_empty()).then(|| fold.density_tables()),
             density_column: (0..model.layers.len()).map(column).collect(),
             readouts: (0..model.layers.len()).map(|t| fold.readout(t, head)).collect(),
-            zbl: model.zbl.clone(),
             atomic_energies: (fold.elements.iter())
                 .map(|(_, e)| model.atomic_energies[(head, *e)] + model.shift[head])
                 .collect(),
             scale: model.scale[head],
-            elements: fold.elements.iter().map(|(e, _)| *e).collect(),
         }
-    }
-
-    /// Number of layers with a density normaliser.
-    pub(crate) fn density_count(&self) -> usize {
-        self.density_column.iter().flatten().count()
-    }
-
-    /// Place of an element in the list.
-    pub(crate) fn element_index(&self, element: Element) -> Option<usize> {
-        self.elements.iter().position(|e| *e == element)
     }
 }
 
@@ -158,6 +141,32 @@ impl Fold<'_> {
         basis_functions(&self.model.radial, (self.elements[a].0, self.elements[b].0), distances)
     }
 
+    /// Paths in blocks of equal width, and their radial functions.
+    fn interaction<T: Real>(&self, t: usize) -> Interaction<T> {
+        let (c, lmax) = (self.channels, self.model.lmax);
+        let own = match t {
+            0 => (0..=lmax).map(|l| Path { l1: 0, l2: l, l3: l }).collect(),
+            _ => self.model.layers[t].paths.clone(),
+        };
+        let count = |paths: &[Path], l3: usize| paths.iter().filter(|p| p.l3 == l3).count();
+        let columns = |(k, path): (usize, &Path)| PathColumns {
+            path: *path,
+            width: c,
+            column: k * c,
+            slot: c * count(&own[..k], path.l3),
+        };
+        let inputs = |outputs: &[usize]| {
+            let highest = outputs.iter().max().copied().unwrap_or(0);
+            (0..=highest).map(|l| if outputs.contains(&l) { c } else { 0 }).collect()
+        };
+        Interaction {
+            inputs: t.checked_sub(1).map_or(Vec::new(), |before| inputs(&self.model.layers[before].outputs)),
+            messages: (0..=lmax).map(|l| c * count(&own, l)).collect(),
+            paths: own.iter().enumerate().map(columns).collect(),
+            tables: if t == 0 { self.first_tables() } else { self.later_tables(t) },
+        }
+    }
+
     fn first_tables<T: Real>(&self) -> Vec<Vec<Arc<Table<T>>>> {
         let layer = &self.model.layers[0];
         let mixes = matches!(layer.skip, Skip::Messages(_));
@@ -176,11 +185,27 @@ impl Fold<'_> {
         for (k, path) in layer.paths.iter().enumerate() {
             let radial = &weights.slice(ndarray::s![.., k * c..(k + 1) * c]) * &embedded;
             let mut messages = radial.dot(&self.mixed_linear(layer, k, receiver));
-            messages /= mean_neighbours(layer);
+            messages *= normalisation(path) / mean_neighbours(layer);
             let start = path.l3 * self.channels;
             out.slice_mut(ndarray::s![.., start..start + c]).assign(&messages);
         }
         out
+    }
+
+    /// Columns `k*C + c`: the weight of path k.
+    fn later_tables<T: Real>(&self, t: usize) -> Vec<Vec<Arc<Table<T>>>> {
+        let (layer, c) = (&self.model.layers[t], self.model.channels);
+        let functions = |a: usize, b: usize, r: &[f64]| {
+            let weights = layer.network.evaluate(&self.basis(a, b, r));
+            let mut out = Array2::zeros((r.len(), layer.paths.len() * self.channels));
+            for (k, path) in layer.paths.iter().enumerate() {
+                let (own, start) = (weights.slice(ndarray::s![.., k * c..(k + 1) * c]), k * self.channels);
+                let own = &own * normalisation(path);
+                out.slice_mut(ndarray::s![.., start..start + c]).assign(&own);
+            }
+            out
+        };
+        self.by_pair(|a, b| self.basis_key(a, b), functions)
     }
 
     /// The linear map of a path, followed by the mixing for the receiver's element where the block has it.
@@ -204,14 +229,9 @@ impl Fold<'_> {
         };
         let constants = self.folded_constants(t).zip(layer.up.first());
         LaterLayer {
-            paths: layer.paths.clone(),
             up: layer.up.iter().enumerate().map(|(k, m)| self.square(&self.after_product(t, k, m))).collect(),
             up_constant: constants
                 .map(|(of, up)| of.into_iter().map(|constant| self.pad(constant.dot(up))).collect()),
-            tables: self.by_pair(
-                |a, b| self.basis_key(a, b),
-                |a, b, r| self.pad_blocks(layer.network.evaluate(&self.basis(a, b, r)).view()),
-            ),
             linear: (0..=self.model.lmax).map(|l3| (0..receivers).map(|e| linear(l3, e)).collect()).collect(),
         }
     }
@@ -322,18 +342,11 @@ impl Fold<'_> {
         padded.resize(self.channels, T::ZERO);
         padded
     }
+}
 
-    /// Blocks of C columns, each padded.
-    fn pad_blocks(&self, values: ArrayView2<f64>) -> Array2<f64> {
-        let c = self.model.channels;
-        let blocks = values.ncols() / c;
-        let mut out = Array2::zeros((values.nrows(), blocks * self.channels));
-        for k in 0..blocks {
-            let block = values.slice(ndarray::s![.., k * c..(k + 1) * c]);
-            out.slice_mut(ndarray::s![.., k * self.channels..k * self.channels + c]).assign(&block);
-        }
-        out
-    }
+/// Factor of a coupling whose squares add up to 1.
+fn normalisation(path: &Path) -> f64 {
+    ((2 * path.l3 + 1) as f64).sqrt()
 }
 
 fn mean_neighbours(layer: &Layer) -> f64 {

@@ -1,66 +1,47 @@
 //! A model for one set of elements: radial networks tabulated, weights folded together, padded and rounded.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use super::radial::Radial;
 use crate::crystal::Element;
+use crate::engine::cpu::pairs::{Interaction, Interactions, PathColumns};
 use crate::engine::cpu::real::rounded;
-use crate::engine::cpu::{LANES, Matrix, Real};
-use crate::potential::mace::Path;
+use crate::engine::cpu::{LANES, Matrix, Real, Table};
 use crate::potential::sevennet::{Layer, Sevennet};
 
 /// A model for one set of elements. Channels are padded to [`LANES`], those of every degree for themselves.
-pub(super) struct Weights<T> {
-    /// Elements that it can evaluate; other indices here are places in this list.
-    pub(super) elements: Vec<Element>,
-    /// Highest degree of the harmonics.
-    pub(super) lmax: usize,
-    /// All layers.
-    pub(super) layers: Vec<LayerWeights<T>>,
+pub struct Weights<T> {
+    /// The messages of all layers; other indices of elements are places in its list. Those of layer 0 are z itself: the
+    /// senders' features depend on their elements only, so its linear maps are within its radial functions.
+    pub(in crate::engine) interactions: Interactions<T>,
+    /// What surrounds the messages of each layer.
+    pub(in crate::engine) layers: Vec<LayerWeights<T>>,
     /// What the self-connection of layer 0 adds to z of degree 0, by element.
-    pub(super) constants: Vec<Vec<T>>,
+    pub(in crate::engine) constants: Vec<Vec<T>>,
     /// `[n_0]` of the last features.
-    pub(super) readout: Vec<f64>,
+    pub(in crate::engine) readout: Vec<f64>,
     /// Factor of the readout by element, eV.
-    pub(super) scale: Vec<f64>,
+    pub(in crate::engine) scale: Vec<f64>,
     /// What is added to it by element, eV.
-    pub(super) shift: Vec<f64>,
+    pub(in crate::engine) shift: Vec<f64>,
 }
 
-/// A layer. That of layer 0 maps messages to z within its radial functions, since the senders' features depend on
-/// their elements only.
-pub(super) struct LayerWeights<T> {
+/// What surrounds the messages of a layer.
+pub(in crate::engine) struct LayerWeights<T> {
     /// Padded channels of the input features by degree.
-    pub(super) inputs: Vec<usize>,
+    pub(in crate::engine) inputs: Vec<usize>,
     /// Padded channels of the output features by degree.
-    pub(super) outputs: Vec<usize>,
+    pub(in crate::engine) outputs: Vec<usize>,
     /// Padded widths of z by degree.
-    pub(super) widths: Vec<usize>,
-    /// Couplings and their columns.
-    pub(super) paths: Vec<PathColumns>,
-    /// Padded widths of the messages before their linear maps, by degree l3.
-    pub(super) messages: Vec<usize>,
-    /// Radial functions; in layer 0 by element of the sender.
-    pub(super) radial: Vec<Radial<T>>,
+    pub(in crate::engine) widths: Vec<usize>,
     /// One a degree of the inputs.
-    pub(super) up: Vec<Matrix<T>>,
+    pub(in crate::engine) up: Vec<Matrix<T>>,
     /// One a degree of inputs and outputs.
-    pub(super) connection: Vec<Matrix<T>>,
+    pub(in crate::engine) connection: Vec<Matrix<T>>,
     /// One a degree of the outputs.
-    pub(super) linear: Vec<Matrix<T>>,
-}
-
-/// Where the columns of a coupling are.
-#[derive(Clone, Copy)]
-pub(super) struct PathColumns {
-    pub(super) path: Path,
-    /// Number of columns.
-    pub(super) width: usize,
-    /// First column among the radial functions.
-    pub(super) column: usize,
-    /// First column among the messages of degree l3.
-    pub(super) slot: usize,
+    pub(in crate::engine) linear: Vec<Matrix<T>>,
 }
 
 /// Columns of blocks, each padded.
@@ -89,11 +70,8 @@ fn spread(matrix: ArrayView2<f64>, blocks: &[usize]) -> Array2<f64> {
 
 impl<T: Real> Weights<T> {
     /// Folds and rounds a model's weights for some elements, which it must know.
-    pub(super) fn new(model: &Sevennet, elements: &[Element]) -> Weights<T> {
-        let mut known: Vec<(Element, usize)> =
-            elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?))).collect();
-        known.sort_by_key(|(e, _)| e.symbol());
-        known.dedup();
+    pub(in crate::engine) fn new(model: &Sevennet, elements: &[Element]) -> Weights<T> {
+        let known = Interactions::<T>::known(elements, |e| model.element_index(e));
         let embedded: Vec<Array1<f64>> =
             known.iter().map(|(_, e)| model.embedding.row(*e).to_owned()).collect();
         let of_element = |values: &[f64]| known.iter().map(|(_, e)| values[*e]).collect();
@@ -105,24 +83,23 @@ impl<T: Real> Weights<T> {
         };
         let mut readout = model.readout.to_vec();
         readout.resize(readout.len().next_multiple_of(LANES), 0.0);
-        let layers = model.layers.par_iter().enumerate().map(|(t, layer)| match t {
-            0 => first_layer(model, layer, &embedded),
-            _ => later_layer(model, layer),
+        let interactions = model.layers.par_iter().enumerate().map(|(t, layer)| match t {
+            0 => first_interaction(model, layer, &embedded),
+            _ => later_interaction(model, layer, known.len()),
         });
         Weights {
-            layers: layers.collect(),
+            interactions: Interactions {
+                elements: known.iter().map(|(e, _)| *e).collect(),
+                lmax: model.lmax,
+                layers: interactions.collect(),
+                scalars: None,
+            },
+            layers: model.layers.iter().map(layer_weights).collect(),
             constants: embedded.iter().map(constant).collect(),
             readout,
             scale: of_element(&model.scale),
             shift: of_element(&model.shift),
-            lmax: model.lmax,
-            elements: known.iter().map(|(e, _)| *e).collect(),
         }
-    }
-
-    /// Place of an element in the list.
-    pub(super) fn element_index(&self, element: Element) -> Option<usize> {
-        self.elements.iter().position(|e| *e == element)
     }
 }
 
@@ -137,10 +114,14 @@ fn square<T: Real>(matrix: &Array2<f64>, rows: &[usize], columns: &[usize]) -> M
     Matrix::padded(&both.t().to_owned(), both.ncols(), both.nrows())
 }
 
-fn common<T: Real>(layer: &Layer, paths: Vec<PathColumns>, radial: Vec<Radial<T>>) -> LayerWeights<T> {
+/// Blocks of the messages of a degree: the channels of their senders, path by path.
+fn message_blocks(layer: &Layer, degree: usize) -> Vec<usize> {
+    layer.paths.iter().filter(|p| p.l3 == degree).map(|p| layer.inputs[p.l1]).collect()
+}
+
+fn layer_weights<T: Real>(layer: &Layer) -> LayerWeights<T> {
     let degrees = 0..layer.outputs.len();
-    let sources = |l: usize| layer.paths.iter().filter(move |p| p.l3 == l).map(|p| layer.inputs[p.l1]);
-    let linear = |l: usize| square(&layer.linear[l], &sources(l).collect::<Vec<_>>(), &z_blocks(layer, l));
+    let linear = |l: usize| square(&layer.linear[l], &message_blocks(layer, l), &z_blocks(layer, l));
     let connection =
         |(l, matrix): (usize, &Array2<f64>)| square(matrix, &[layer.inputs[l]], &z_blocks(layer, l));
     let up = layer.up.iter().zip(&layer.inputs);
@@ -148,16 +129,20 @@ fn common<T: Real>(layer: &Layer, paths: Vec<PathColumns>, radial: Vec<Radial<T>
         inputs: layer.inputs.iter().map(|n| n.next_multiple_of(LANES)).collect(),
         outputs: layer.outputs.iter().map(|n| n.next_multiple_of(LANES)).collect(),
         widths: degrees.clone().map(|l| padded(&z_blocks(layer, l))).collect(),
-        messages: degrees.clone().map(|l| padded(&sources(l).collect::<Vec<_>>())).collect(),
         up: up.map(|(matrix, n)| square(matrix, &[*n], &[*n])).collect(),
         connection: layer.connection.iter().enumerate().map(connection).collect(),
         linear: degrees.map(linear).collect(),
-        paths,
-        radial,
     }
 }
 
-fn later_layer<T: Real>(model: &Sevennet, layer: &Layer) -> LayerWeights<T> {
+/// Functions of the distance, from values `[distances][columns]` of the radial basis `[distances][functions]`.
+fn table<T: Real>(model: &Sevennet, functions: impl Fn(&Array2<f64>) -> Array2<f64>) -> Arc<Table<T>> {
+    let (basis, pieces) = (&model.radial, model.radial.pieces());
+    let functions = |k: usize, distances: &[f64]| functions(&basis.evaluate(k, distances));
+    Arc::new(Table::in_pieces(&pieces, T::TABLE_INTERVALS, functions))
+}
+
+fn later_interaction<T: Real>(model: &Sevennet, layer: &Layer, elements: usize) -> Interaction<T> {
     let blocks: Vec<usize> = layer.paths.iter().map(|p| layer.inputs[p.l1]).collect();
     let mut paths: Vec<PathColumns> = Vec::new();
     for (k, path) in layer.paths.iter().enumerate() {
@@ -165,12 +150,17 @@ fn later_layer<T: Real>(model: &Sevennet, layer: &Layer) -> LayerWeights<T> {
         let width = blocks[k].next_multiple_of(LANES);
         paths.push(PathColumns { path: *path, width, column: padded(&blocks[..k]), slot });
     }
-    let radial = Radial::new(&model.radial, |basis| spread(layer.network.evaluate(basis).view(), &blocks));
-    common(layer, paths, vec![radial])
+    let table = table(model, |basis| spread(layer.network.evaluate(basis).view(), &blocks));
+    Interaction {
+        inputs: layer.inputs.iter().map(|n| n.next_multiple_of(LANES)).collect(),
+        messages: (0..layer.outputs.len()).map(|l| padded(&message_blocks(layer, l))).collect(),
+        paths,
+        tables: vec![vec![table; elements]; elements],
+    }
 }
 
 /// Columns of degree l: `(R_l(r) u(sender)) linear_l`.
-fn first_layer<T: Real>(model: &Sevennet, layer: &Layer, embedded: &[Array1<f64>]) -> LayerWeights<T> {
+fn first_interaction<T: Real>(model: &Sevennet, layer: &Layer, embedded: &[Array1<f64>]) -> Interaction<T> {
     let mut paths: Vec<PathColumns> = Vec::new();
     for path in &layer.paths {
         let column = paths.iter().map(|p| p.width).sum();
@@ -180,7 +170,7 @@ fn first_layer<T: Real>(model: &Sevennet, layer: &Layer, embedded: &[Array1<f64>
     let channels = layer.inputs[0];
     let of_sender = |h: &Array1<f64>| {
         let up = h.dot(&layer.up[0]);
-        Radial::new(&model.radial, |basis| {
+        table(model, |basis| {
             let weights = layer.network.evaluate(basis);
             let mut out = Array2::zeros((weights.nrows(), columns));
             for (k, path) in paths.iter().enumerate() {
@@ -192,6 +182,11 @@ fn first_layer<T: Real>(model: &Sevennet, layer: &Layer, embedded: &[Array1<f64>
             out
         })
     };
-    let radial = embedded.par_iter().map(of_sender).collect();
-    common(layer, paths.clone(), radial)
+    let by_sender: Vec<Arc<Table<T>>> = embedded.par_iter().map(of_sender).collect();
+    Interaction {
+        inputs: Vec::new(),
+        messages: (0..layer.outputs.len()).map(|l| padded(&z_blocks(layer, l))).collect(),
+        tables: vec![by_sender; embedded.len()],
+        paths,
+    }
 }

@@ -4,20 +4,20 @@
 use cudarc::driver::DriverError;
 
 use crate::engine::Scene;
-use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::layout::SiteEnergy;
-use crate::engine::cuda::mace::plan::{SeparationPlan, separation};
-use crate::engine::cuda::mace::tables::{SceneTables, SeparationTables};
+use crate::engine::cuda::pairs::plan::{SeparationPlan, separation};
+use crate::engine::cuda::pairs::shape::NetworkShape;
+use crate::engine::cuda::pairs::tables::{SceneTables, SeparationTables};
 use crate::engine::cuda::queue::Queue;
 use crate::potential::chgnet::FEATURES;
 
-pub use crate::engine::cuda::mace::buffers::{Buffers as AtomBuffers, Staging};
-pub use crate::engine::cuda::mace::launch::{distance_cost, embed, energy, linear_readout};
-pub use crate::engine::cuda::mace::shape::SceneShape as AtomShape;
-pub use crate::engine::cuda::mace::slot::queues;
+pub use crate::engine::cuda::pairs::buffers::{Buffers as AtomBuffers, Staging};
+pub use crate::engine::cuda::pairs::launch::{distance_cost, embed, energy, linear_readout};
+pub use crate::engine::cuda::pairs::shape::SceneShape as AtomShape;
+pub use crate::engine::cuda::pairs::slot::queues;
 
 /// What positions, distances and energies need of a scene, on a device.
-pub type AtomTables<T> = SceneTables<T>;
+pub type AtomTables = SceneTables<()>;
 
 /// The same on the host.
 #[derive(Debug)]
@@ -34,19 +34,17 @@ impl AtomPlan {
     /// Of a scene whose sites add their share of an isolated atom's energy, eV, and of what a readout gives:
     /// `(share, energy)` by site.
     pub fn new(scene: &Scene, sites: impl Iterator<Item = (f64, f64)>) -> AtomPlan {
-        let energies: Vec<SiteEnergy> = sites.map(|(share, atomic)| SiteEnergy { share, atomic }).collect();
+        let energy = |(share, atomic)| SiteEnergy { share, atomic, scale: 1.0 };
+        let energies: Vec<SiteEnergy> = sites.map(energy).collect();
         AtomPlan {
             shape: AtomShape {
                 axes: scene.landscape.grid.shape().len(),
                 channels: FEATURES,
                 sites: energies.len(),
                 components: 0,
-                scalars: 1,
+                scalars: 0,
                 groups: Vec::new(),
-                messages: 0,
-                paths: 0,
-                features: Vec::new(),
-                hidden: 0,
+                network: NetworkShape::default(),
                 atoms: scene.separation.atoms().len(),
                 representatives: scene.separation.representatives().count(),
             },
@@ -56,14 +54,15 @@ impl AtomPlan {
     }
 
     /// Copies it to the device.
-    pub fn upload<T: CudaReal>(&self, queue: &Queue) -> Result<AtomTables<T>, DriverError> {
+    pub fn upload(&self, queue: &Queue) -> Result<AtomTables, DriverError> {
         Ok(SceneTables {
             groups: Vec::new(),
+            messages: Vec::new(),
             layers: Vec::new(),
             incoming: queue.upload(&[])?,
             incoming_begins: queue.upload(&vec![0; self.shape.sites + 1])?,
             energies: queue.upload(&self.energies)?,
-            scale: 1.0,
+            cutoff: 0.0,
             separation: SeparationTables::new(queue, &self.separation)?,
         })
     }

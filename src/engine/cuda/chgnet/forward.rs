@@ -21,7 +21,7 @@ pub struct Forward<'a, T> {
     /// The model.
     pub model: &'a ModelTables<T>,
     /// The scene.
-    pub scene: &'a NetworkTables<T>,
+    pub scene: &'a NetworkTables,
 }
 
 impl<T: CudaReal> Forward<'_, T> {
@@ -197,6 +197,7 @@ impl<T: CudaReal> Forward<'_, T> {
         }
         self.queue.stream().memset_zeros(readouts)?;
         let last = (&readout.last, &scene.constants);
-        atoms::linear_readout(self.queue, &scene.shape.atoms, last, (input, readouts), batch.points)
+        let shape = (scene.shape.atoms.sites, FEATURES);
+        atoms::linear_readout(self.queue, shape, last, (input, readouts), batch.points)
     }
 }

@@ -29,7 +29,7 @@ pub struct Shared<'a, T> {
     /// The scene as it is.
     pub scene: &'a Scene,
     /// On the device.
-    pub tables: &'a NetworkTables<T>,
+    pub tables: &'a NetworkTables,
     /// The model on the device.
     pub model: &'a ModelTables<T>,
 }

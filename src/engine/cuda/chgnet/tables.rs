@@ -143,7 +143,7 @@ pub struct ReadoutTables<T> {
     /// Hidden layers.
     pub hidden: Vec<LinearTable<T>>,
     /// `[C]`.
-    pub last: CudaSlice<T>,
+    pub last: CudaSlice<f64>,
     /// What is added to it, eV.
     pub last_bias: f64,
 }
@@ -202,7 +202,7 @@ impl<T: CudaReal> ModelTables<T> {
             readout: ReadoutTables {
                 norm: queue.upload(&weights.readout_norm.concat())?,
                 hidden: hidden.collect::<Result<_, _>>()?,
-                last: queue.upload(&weights.last)?,
+                last: queue.upload(&weights.last.iter().map(|w| w.to_f64()).collect::<Vec<f64>>())?,
                 last_bias: weights.last_bias,
             },
         })
@@ -211,8 +211,8 @@ impl<T: CudaReal> ModelTables<T> {
 
 fn limits<T: CudaReal>(weights: &Weights<T>) -> RowLimits {
     let grid = |table: &Table<T>| {
-        let (intervals, inverse_step) = table.scale();
-        TableGrid { inverse_step, intervals: intervals as i32, padding: 0 }
+        let piece = &table.pieces()[0];
+        TableGrid { inverse_step: piece.inverse_step, intervals: piece.intervals as i32, padding: 0 }
     };
     let messages = weights.elements.iter().flat_map(|e| &e.messages).next();
     RowLimits {
@@ -228,9 +228,9 @@ fn limits<T: CudaReal>(weights: &Weights<T>) -> RowLimits {
 /// A scene, see [`ChgnetPlan`].
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are those of ChgnetPlan")]
-pub struct NetworkTables<T> {
+pub struct NetworkTables {
     pub shape: ChgnetShape,
-    pub atoms: AtomTables<T>,
+    pub atoms: AtomTables,
     pub elements: CudaSlice<i32>,
     pub bonds: CudaSlice<i32>,
     pub directed: CudaSlice<BondCandidate>,
@@ -241,9 +241,9 @@ pub struct NetworkTables<T> {
     pub constants: CudaSlice<f64>,
 }
 
-impl<T: CudaReal> NetworkTables<T> {
+impl NetworkTables {
     /// Copies a plan to the device.
-    pub fn new(queue: &Queue, plan: &ChgnetPlan, model: &ModelTables<T>) -> Result<Self, DriverError> {
+    pub fn new<T>(queue: &Queue, plan: &ChgnetPlan, model: &ModelTables<T>) -> Result<Self, DriverError> {
         Ok(NetworkTables {
             shape: plan.shape.clone(),
             atoms: plan.atoms.upload(queue)?,

@@ -26,7 +26,7 @@ use crate::engine::cpu::table::Place;
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::device::Device;
 use crate::engine::cuda::layout;
-use crate::engine::cuda::mace::tests::shim;
+use crate::engine::cuda::pairs::tests::shim;
 use crate::engine::cuda::queue::{Kernels, Queue};
 use crate::landscape::{Axis, Dof, Landscape, Point, Thresholds};
 use crate::potential::chgnet::FEATURES;
@@ -54,7 +54,7 @@ struct Fixture<T> {
     weights: Weights<T>,
     plan: ChgnetPlan,
     model: ModelTables<T>,
-    tables: NetworkTables<T>,
+    tables: NetworkTables,
     buffers: ChgnetBuffers<T>,
     points: Vec<Point>,
     /// As the CPU finds them.

@@ -1,56 +1,21 @@
-//! A scene in terms of a model, as arrays for kernels. Everything that does not depend on axis values is decided here.
-//!
-//! ```text
-//! group      pairs that the same axes move: candidate shells, couplings, rows of operators
-//! messages   operators -> messages: terms of those that are kept, blocks and ways of the others
-//! network    matrix products and contractions of each layer
-//! ```
+//! Matrix products, contractions and readouts of a layer.
 
-mod group;
-mod messages;
-mod network;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
-pub use group::GroupPlan;
-pub use messages::MessagePlan;
-pub use network::{ContractionPlan, Products, ReadoutPlan};
-
-use super::model::ModelArrays;
-use super::shape::{BATCH, GroupShape, SceneShape};
-use crate::engine::cpu::Real;
-use crate::engine::cpu::mace::geometry::Geometry;
-use crate::engine::cpu::mace::weights::Weights;
-use crate::engine::cuda::layout::{Cell, Incoming, SiteEnergy};
-use crate::engine::{EngineError, Scene};
-use crate::equivariant::components;
-
-/// Operators of a group are kept if those of all nodes that a batch may need have at most this many bytes. It depends on
-/// the scene alone, so that results do not depend on the memory of a device.
-const KEPT_BYTES: usize = 2 << 30;
-
-/// What positions and distances of the conventional cell need.
-#[derive(Debug)]
-pub struct SeparationPlan {
-    /// The reduced cell.
-    pub cell: Cell,
-    /// `[atom][1 + axes][3]`, in the reduced basis.
-    pub forms: Vec<f64>,
-    /// One atom of each orbit.
-    pub representatives: Vec<i32>,
-    /// Atoms of each orbit.
-    pub multiplicities: Vec<f64>,
-    /// `[representative][atom]`, Angstrom.
-    pub thresholds: Vec<f64>,
-    /// What atoms add to the cost with their own images.
-    pub self_cost: f64,
-    /// Shortest lattice vector.
-    pub shortest: f64,
-}
+use super::places::{LayerPlaces, hidden_units};
+use crate::engine::cpu::mace::contraction::SiteContraction;
+use crate::engine::cpu::mace::forward::Sites;
+use crate::engine::cpu::mace::weights::{HeadReadout, Weights};
+use crate::engine::cpu::pairs::geometry::{Array, Geometry, SiteGeometry};
+use crate::engine::cuda::CudaReal;
+use crate::engine::cuda::layout::{Contraction, Polynomial, Product};
+use crate::engine::cuda::pairs::plan::Products;
 
 /// A layer.
 #[derive(Debug)]
 pub struct LayerPlan<T> {
-    /// Operators -> messages.
-    pub messages: MessagePlan,
     /// Features -> features that are sent; empty in layer 0.
     pub up: Products,
     /// Messages by paths -> messages; empty in layer 0.
@@ -62,151 +27,202 @@ pub struct LayerPlan<T> {
     /// Features of the layer before -> what is added to the features.
     pub skip: Products,
     /// Features -> energies.
-    pub readout: ReadoutPlan<T>,
+    pub readout: ReadoutPlan,
     /// Column of the density normaliser, if the layer has one.
     pub density_column: Option<usize>,
 }
 
-/// A scene in terms of a model.
+/// What layers are planned for.
+#[derive(Clone, Copy)]
+pub(super) struct Planner<'a, T> {
+    pub(super) weights: &'a Weights<T>,
+    pub(super) geometry: &'a Geometry,
+    pub(super) sites: &'a Sites<T>,
+    pub(super) places: &'a [LayerPlaces],
+}
+
+impl<T: CudaReal> Planner<'_, T> {
+    pub(super) fn layer(&self, t: usize) -> LayerPlan<T> {
+        LayerPlan {
+            up: self.up(t),
+            linear: self.linear(t),
+            contraction: ContractionPlan::new(self, t),
+            product: self.product(t),
+            skip: self.skip(t),
+            readout: self.readout(t),
+            density_column: self.weights.density_column[t],
+        }
+    }
+
+    /// A product of components of some sites, from one array to another of equal channels.
+    fn square(&self, l: usize, sites: Range<usize>, (from, to): (&Array, &Array), matrix: usize) -> Product {
+        let components = self.geometry.components.of_sites(l, sites);
+        Product {
+            input: from.before(l, components.start) as i64,
+            weights: matrix as i64,
+            output: to.before(l, components.start) as i64,
+            bias: -1,
+            rows: components.len() as i32,
+            inputs: from.widths[l] as i32,
+            outputs: to.widths[l] as i32,
+            accumulate: 0,
+        }
+    }
+
+    /// Products of all degrees with one matrix each; degree 0 gets a constant for each element.
+    fn by_degree(&self, t: usize, matrices: &[usize], constants: &Option<Vec<usize>>) -> Products {
+        let (array, all) = (&self.sites.features[t], 0..self.geometry.sites.len());
+        let mut products = Vec::new();
+        for (l, matrix) in self.weights.layers[t].outputs.iter().zip(matrices) {
+            let Some(constants) = constants.as_ref().filter(|_| *l == 0) else {
+                products.push(self.square(*l, all.clone(), (array, array), *matrix));
+                continue;
+            };
+            for (element, sites) in &self.sites.by_element {
+                let product = self.square(0, sites.clone(), (array, array), *matrix);
+                products.push(Product { bias: constants[*element] as i64, ..product });
+            }
+        }
+        products.retain(|p| p.rows > 0);
+        products
+    }
+
+    /// u = h up; nothing in layer 0.
+    fn up(&self, t: usize) -> Products {
+        let own = &self.places[t];
+        t.checked_sub(1).map_or(Vec::new(), |before| self.by_degree(before, &own.up, &own.up_constants))
+    }
+
+    /// A from the messages by paths; nothing in layer 0.
+    fn linear(&self, t: usize) -> Products {
+        let arrays = (&self.geometry.layers[t].messages, &self.sites.messages);
+        let mut products = Vec::new();
+        for (l3, matrices) in self.places[t].linear.iter().enumerate() {
+            let whole = vec![(0, 0..self.geometry.sites.len())];
+            let parts = if matrices.len() == 1 { &whole } else { &self.sites.by_element };
+            products
+                .extend(parts.iter().map(|(e, sites)| self.square(l3, sites.clone(), arrays, matrices[*e])));
+        }
+        products.retain(|p| p.rows > 0 && p.inputs > 0);
+        products
+    }
+
+    /// h' = B product; nothing if B is the layer's result.
+    fn product(&self, t: usize) -> Products {
+        self.by_degree(t, &self.places[t].product, &self.places[t].constants)
+    }
+
+    /// The self-connection, which is added to h'.
+    fn skip(&self, t: usize) -> Products {
+        let mut products = Vec::new();
+        let has = |(l, _): &&(usize, Vec<usize>)| self.weights.layers[t].outputs.contains(l);
+        for (l, matrices) in self.places[t].skip.iter().filter(has) {
+            let arrays = (&self.sites.features[t - 1], &self.sites.features[t]);
+            for (element, sites) in &self.sites.by_element {
+                let product = self.square(*l, sites.clone(), arrays, matrices[*element]);
+                products.push(Product { accumulate: 1, ..product });
+            }
+        }
+        products.retain(|p| p.rows > 0);
+        products
+    }
+
+    fn readout(&self, t: usize) -> ReadoutPlan {
+        match &self.weights.readouts[t] {
+            HeadReadout::Linear(row, constants) => {
+                let constant = |s: &SiteGeometry| constants[s.element];
+                let row = row.iter().map(|w| w.to_f64()).collect();
+                ReadoutPlan::Linear(row, self.geometry.sites.iter().map(constant).collect())
+            }
+            HeadReadout::Hidden { second, .. } => {
+                let (matrix, units) = self.places[t].hidden.unwrap_or_default();
+                let array = &self.sites.features[t];
+                // Every site has one component of degree 0.
+                let product = self.square(0, 0..self.geometry.sites.len(), (array, array), matrix);
+                let mut second = second.clone();
+                second.resize(hidden_units(second.len()), 0.0);
+                let product = Product { output: 0, outputs: units as i32, ..product };
+                ReadoutPlan::Hidden(vec![product], second)
+            }
+        }
+    }
+}
+
+/// The symmetric contractions of all sites.
 #[derive(Debug)]
-pub struct Plan<T> {
-    /// Lengths of everything.
-    pub shape: SceneShape,
-    /// Pairs by the axes that move them.
-    pub groups: Vec<GroupPlan>,
-    /// By layer.
-    pub layers: Vec<LayerPlan<T>>,
-    /// Scalars of the directions into each site.
-    pub incoming: Vec<Incoming>,
-    /// Where those of each site begin, and the end.
-    pub incoming_begins: Vec<i32>,
+pub struct ContractionPlan<T> {
     /// By site.
-    pub energies: Vec<SiteEnergy>,
-    /// Factor of everything but the energies of isolated atoms.
-    pub scale: f64,
-    /// Distances of the conventional cell.
-    pub separation: SeparationPlan,
+    pub contractions: Vec<Contraction>,
+    /// One a component of a site's result.
+    pub polynomials: Vec<Polynomial>,
+    /// See `kernels/contraction.cu`.
+    pub programs: Vec<i32>,
+    /// `[coefficient][channel]`; sites of equal element and symmetry share them.
+    pub coefficients: Vec<T>,
 }
 
-impl<T: Real> Plan<T> {
-    /// Plans a scene for a model. `keep` overrules which operators are kept: all that may be, or none.
-    pub(crate) fn new(
-        scene: &Scene,
-        weights: &Weights<T>,
-        model: &ModelArrays<T>,
-        keep: Option<bool>,
-    ) -> Result<Plan<T>, EngineError> {
-        let geometry = Geometry::new(scene, weights)?;
-        let kept = |g: usize| {
-            geometry.is_keepable(g, scene) && keep.unwrap_or_else(|| fits_when_kept(scene, &geometry, g))
+impl<T: CudaReal> ContractionPlan<T> {
+    fn new(planner: &Planner<T>, t: usize) -> ContractionPlan<T> {
+        let Planner { weights, geometry, sites, .. } = planner;
+        let channels = weights.channels;
+        let mut plan = ContractionPlan {
+            contractions: Vec::new(),
+            polynomials: Vec::new(),
+            programs: Vec::new(),
+            coefficients: Vec::new(),
         };
-        let groups: Vec<GroupPlan> = (0..geometry.groups.len())
-            .map(|g| GroupPlan::new(scene, (&geometry, weights, model), g, kept(g)))
-            .collect();
-        let layers = (0..weights.layers.len())
-            .map(|t| LayerPlan {
-                messages: MessagePlan::new((&geometry, weights, model), t, &groups),
-                up: network::up(&geometry, model, t, weights.channels),
-                linear: network::linear(&geometry, model, t, weights.channels),
-                contraction: ContractionPlan::new(&geometry, t),
-                product: network::product(&geometry, model, t, weights.channels),
-                skip: network::skip(&geometry, model, t, weights.channels),
-                readout: ReadoutPlan::new((&geometry, weights, model), t),
-                density_column: weights.density_column[t],
-            })
-            .collect();
-        let (incoming, incoming_begins) = incoming(&geometry);
-        let energy = |site: &crate::engine::cpu::mace::geometry::SiteGeometry<T>| SiteEnergy {
-            share: site.share,
-            atomic: weights.atomic_energies[site.element],
-        };
-        Ok(Plan {
-            shape: shape(scene, (&geometry, weights, model), &groups),
-            groups,
-            layers,
-            incoming,
-            incoming_begins,
-            energies: geometry.sites.iter().map(energy).collect(),
-            scale: weights.scale,
-            separation: separation(scene),
-        })
+        // Polynomials of sites that have been met, without their rows, by output degree and component.
+        let mut known: HashMap<_, Vec<Vec<Polynomial>>> = HashMap::new();
+        for (site, own) in sites.contractions.iter().enumerate() {
+            let polynomials = known.entry(Arc::as_ptr(own)).or_insert_with(|| {
+                own[t].iter().map(|contraction| plan.add(contraction, channels)).collect()
+            });
+            let first_polynomial = plan.polynomials.len();
+            for (l, of_degree) in weights.layers[t].outputs.iter().zip(polynomials.iter()) {
+                let row = |component: usize| (sites.features[t].before(*l, component) / channels) as i32;
+                let rows = geometry.components.of(*l, site).map(row);
+                let placed = of_degree.iter().zip(rows).map(|(p, row)| Polynomial { row, ..*p });
+                plan.polynomials.extend(placed);
+            }
+            let mut contraction = Contraction {
+                first_polynomial: first_polynomial as i32,
+                polynomial_count: (plan.polynomials.len() - first_polynomial) as i32,
+                ..Contraction::default()
+            };
+            for l in 0..sites.messages.widths.len() {
+                let components = geometry.components.of(l, site);
+                contraction.first_rows[l] = (sites.messages.before(l, components.start) / channels) as i32;
+                contraction.rows[l] = components.len() as i32;
+            }
+            plan.contractions.push(contraction);
+        }
+        plan
+    }
+
+    /// Adds programs and coefficients of one degree of a site.
+    fn add(&mut self, contraction: &SiteContraction<T>, channels: usize) -> Vec<Polynomial> {
+        let first = self.coefficients.len();
+        self.coefficients.extend(contraction.coefficients());
+        let mut polynomials = Vec::new();
+        for (program, terms, start) in contraction.programs() {
+            polynomials.push(Polynomial {
+                program: self.programs.len() as i32,
+                term_count: terms as i32,
+                coefficients: (first + start * channels) as i64,
+                row: 0,
+                padding: 0,
+            });
+            self.programs.extend(program);
+        }
+        polynomials
     }
 }
 
-fn shape<T: Real>(
-    scene: &Scene,
-    (geometry, weights, model): (&Geometry<T>, &Weights<T>, &ModelArrays<T>),
-    groups: &[GroupPlan],
-) -> SceneShape {
-    let paths = |r: &crate::engine::cpu::mace::geometry::PathRows| {
-        (0..r.widths.len()).map(|l| geometry.messages.of_degree(l).len() * r.widths[l]).sum::<usize>()
-    };
-    let grid = scene.landscape.grid.shape();
-    let group = |plan: &GroupPlan| GroupShape {
-        axes: plan.axes.clone(),
-        moves_with_all: plan.axes.len() == grid.len(),
-        node_limit: plan.axes.iter().map(|a| grid[*a]).product(),
-        kept: plan.kept,
-        shells: plan.shells(),
-        entries: plan.entries,
-        pairs: plan.pairs(),
-        bonds_of_shell: plan.bonds_of_shell,
-        rows: plan.rows,
-        sums: plan.sums.len(),
-        operator_rows: plan.operator_rows.len(),
-    };
-    SceneShape {
-        axes: grid.len(),
-        channels: weights.channels,
-        sites: geometry.sites.len(),
-        components: components(weights.lmax),
-        scalars: weights.density_count() + 1,
-        groups: groups.iter().map(group).collect(),
-        messages: geometry.messages.total,
-        paths: geometry.path_rows.iter().map(paths).max().unwrap_or(0),
-        features: geometry.features.iter().map(|r| r.total).collect(),
-        hidden: model.layers.iter().filter_map(|l| l.hidden).map(|(_, units)| units).max().unwrap_or(0),
-        atoms: scene.separation.atoms().len(),
-        representatives: scene.separation.representatives().count(),
-    }
-}
-
-/// Whether operators of a group may be kept without taking too much memory.
-fn fits_when_kept<T: Real>(scene: &Scene, geometry: &Geometry<T>, group: usize) -> bool {
-    let (shape, of) = (scene.landscape.grid.shape(), &geometry.groups[group]);
-    let nodes = of.axes.iter().map(|a| shape[*a]).product::<usize>().min(BATCH);
-    of.values * size_of::<T>() <= KEPT_BYTES / nodes.max(1)
-}
-
-fn incoming<T: Real>(geometry: &Geometry<T>) -> (Vec<Incoming>, Vec<i32>) {
-    let (mut all, mut begins) = (Vec::new(), vec![0]);
-    for of_site in &geometry.incoming {
-        all.extend(of_site.iter().map(|(pair, d)| Incoming {
-            group: geometry.pairs[*pair].group as i32,
-            offset: geometry.pairs[*pair].directions[*d].scalars as i32,
-        }));
-        begins.push(all.len() as i32);
-    }
-    (all, begins)
-}
-
-pub(in crate::engine::cuda) fn separation(scene: &Scene) -> SeparationPlan {
-    let cost = &scene.separation;
-    let atoms = cost.atoms();
-    let form = |atom: &crate::landscape::EmbeddedAtom| {
-        let all = std::iter::once(&atom.base).chain(&atom.slopes);
-        all.flat_map(|v| v.iter().copied()).collect::<Vec<f64>>()
-    };
-    SeparationPlan {
-        cell: {
-            let (basis, images, shortest_squared) = cost.cell();
-            Cell { basis, images, shortest_squared }
-        },
-        forms: atoms.iter().flat_map(form).collect(),
-        representatives: cost.representatives().map(|(atom, ..)| atom as i32).collect(),
-        multiplicities: cost.representatives().map(|(_, multiplicity, _)| multiplicity).collect(),
-        thresholds: cost.representatives().flat_map(|(.., t)| t.iter().copied()).collect(),
-        self_cost: cost.self_cost(),
-        shortest: cost.shortest(),
-    }
+/// A layer's readout.
+#[derive(Debug)]
+pub enum ReadoutPlan {
+    /// `[channels]`, and a constant for each site.
+    Linear(Vec<f64>, Vec<f64>),
+    /// The product that gives the hidden units, and the weight of each.
+    Hidden(Products, Vec<f64>),
 }

@@ -46,7 +46,7 @@ pub fn look_up<T: CudaReal>(
 /// First features of the atoms.
 pub fn first_atoms<T: CudaReal>(
     batch: Batch,
-    (model, scene): (&ModelTables<T>, &NetworkTables<T>),
+    (model, scene): (&ModelTables<T>, &NetworkTables),
     atoms: &mut CudaSlice<T>,
 ) -> Result<(), DriverError> {
     let (sites, rows) = (batch.shape.atoms.sites, batch.rows(Total::Atoms));
@@ -65,7 +65,7 @@ pub fn first_atoms<T: CudaReal>(
 /// Adds the messages of the first layer along long bonds to the features of the atoms.
 pub fn long_messages<T: CudaReal>(
     batch: Batch,
-    (model, scene): (&ModelTables<T>, &NetworkTables<T>),
+    (model, scene): (&ModelTables<T>, &NetworkTables),
     rows: &RowBuffers<T>,
     atoms: &mut CudaSlice<T>,
 ) -> Result<(), DriverError> {

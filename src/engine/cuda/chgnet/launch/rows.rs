@@ -13,7 +13,7 @@ use crate::engine::cuda::queue::{Kernel, blocks, threads};
 /// Lengths of all bonds of the network at some points.
 pub fn bond_lengths<T: CudaReal>(
     batch: Batch,
-    scene: &NetworkTables<T>,
+    scene: &NetworkTables,
     values: &CudaSlice<f64>,
     rows: &mut RowBuffers<T>,
 ) -> Result<(), DriverError> {
@@ -37,7 +37,7 @@ pub fn bond_lengths<T: CudaReal>(
 /// How many rows each point has.
 pub fn count_rows<T: CudaReal>(
     batch: Batch,
-    scene: &NetworkTables<T>,
+    scene: &NetworkTables,
     limits: &RowLimits,
     rows: &mut RowBuffers<T>,
 ) -> Result<(), DriverError> {
@@ -95,7 +95,7 @@ pub fn fill_bonds<T: CudaReal>(
 /// Rows of directed bonds.
 pub fn fill_directed<T: CudaReal>(
     batch: Batch,
-    scene: &NetworkTables<T>,
+    scene: &NetworkTables,
     rows: &mut RowBuffers<T>,
 ) -> Result<(), DriverError> {
     let Batch { queue, shape, points } = batch;
@@ -120,7 +120,7 @@ pub fn fill_directed<T: CudaReal>(
 /// Rows of angles, and their places on the table.
 pub fn fill_angles<T: CudaReal>(
     batch: Batch,
-    (scene, limits): (&NetworkTables<T>, &RowLimits),
+    (scene, limits): (&NetworkTables, &RowLimits),
     values: &CudaSlice<f64>,
     rows: &mut RowBuffers<T>,
 ) -> Result<(), DriverError> {

@@ -1,36 +1,16 @@
-//! Launches of what follows the operators.
+//! Launches of what follows the operators, in all families.
 
 use cudarc::driver::{CudaSlice, DriverError, PushKernelArg};
 
 use super::super::buffers::Buffers;
 use super::super::shape::SceneShape;
-use super::super::tables::{ContractionTables, MessageTables, ModelTables, ProductTables, SceneTables};
+use super::super::tables::{MessageTables, ModelTables, ProductTables, SceneTables};
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::layout::Group;
 use crate::engine::cuda::queue::{Kernel, Queue, blocks, threads};
 
 /// Rows and columns of a tile of `linear`, as in `kernels/linear.cu`.
 const TILE: (usize, usize) = (128, 64);
-
-/// 1 / (1 + density) of every site.
-pub fn normalise<T: CudaReal>(
-    queue: &Queue,
-    (shape, tables): (&SceneShape, &SceneTables<T>),
-    buffers: &mut Buffers<T>,
-    column: usize,
-    points: usize,
-) -> Result<(), DriverError> {
-    assert!(tables.incoming_begins.len() > shape.sites && column < shape.scalars);
-    assert!(buffers.normalisers.len() >= shape.sites * points && points <= buffers.capacity);
-    let lengths = [column, shape.sites, points].map(|n| n as i32);
-    let mut launch = queue.arguments(Kernel::Normalise);
-    launch.arg(&buffers.views).arg(&tables.incoming).arg(&tables.incoming_begins);
-    launch.numbers(&lengths);
-    launch.arg(&mut buffers.normalisers);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers
-    // that live as long as they do, for at least so many points.
-    unsafe { launch.launch(threads(shape.sites * points)) }
-}
 
 /// Messages of layer 0 from operators that are kept.
 pub fn apply_first<T: CudaReal>(
@@ -89,8 +69,8 @@ pub fn first_messages<T: CudaReal>(
     launch.arg(views).arg(&tables.blocks).arg(&tables.ways).arg(&model.tables);
     launch.numbers(&lengths);
     launch.arg(sums);
-    // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted above,
-    // and ways name pairs of their groups and functions within the tables.
+    // SAFETY: the arguments are those of the kernel; blocks are rows of the outputs, which are as long as asserted
+    // above, and ways name pairs of their groups and functions within the tables.
     unsafe { launch.launch(threads(points * count * channels / 4)) }
 }
 
@@ -145,77 +125,29 @@ pub fn linear<T: CudaReal>(
     unsafe { launch.launch(blocks(tiles)) }
 }
 
-/// Symmetric contractions of the messages of all sites.
-pub fn contract<T: CudaReal>(
-    queue: &Queue,
-    (shape, tables): (&SceneShape, &ContractionTables<T>),
-    (messages, normalisers): (&CudaSlice<T>, Option<&CudaSlice<T>>),
-    products: &mut CudaSlice<T>,
-    points: usize,
-) -> Result<(), DriverError> {
-    assert!(tables.contractions.len() >= shape.sites);
-    assert!(messages.len() >= shape.messages * points * shape.channels);
-    assert!(normalisers.is_none_or(|n| n.len() >= shape.sites * points));
-    let lengths = [shape.sites, shape.channels, points].map(|n| n as i32);
-    let none = 0_u64;
-    let mut launch = queue.arguments(Kernel::Contract);
-    launch.arg(&tables.contractions).arg(&tables.polynomials).arg(&tables.programs);
-    launch.arg(&tables.coefficients).arg(messages);
-    match normalisers {
-        Some(normalisers) => launch.arg(normalisers),
-        None => launch.arg(&none),
-    };
-    launch.numbers(&lengths);
-    launch.arg(products);
-    let batches = points.div_ceil(T::POINTS);
-    // SAFETY: the arguments are those of the kernel (a null pointer for no normalisers), the messages as long as asserted
-    // above; polynomials name rows of the layer's features, for which the caller gives room.
-    unsafe { launch.launch(threads(shape.sites * batches * shape.channels)) }
-}
-
 /// Adds the linear readout of a layer's features of degree 0, which come first.
 pub fn linear_readout<T: CudaReal>(
     queue: &Queue,
-    shape: &SceneShape,
-    (weights, constants): (&CudaSlice<T>, &CudaSlice<f64>),
+    (sites, channels): (usize, usize),
+    (weights, constants): (&CudaSlice<f64>, &CudaSlice<f64>),
     (features, readouts): (&CudaSlice<T>, &mut CudaSlice<f64>),
     points: usize,
 ) -> Result<(), DriverError> {
-    assert!(weights.len() >= shape.channels && constants.len() >= shape.sites);
-    assert!(features.len() >= shape.sites * points * shape.channels);
-    assert!(readouts.len() >= shape.sites * points);
-    let lengths = [shape.sites, shape.channels, points].map(|n| n as i32);
+    assert!(weights.len() >= channels && constants.len() >= sites);
+    assert!(features.len() >= sites * points * channels && readouts.len() >= sites * points);
+    let lengths = [sites, channels, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::LinearReadout);
     launch.arg(features).arg(weights).arg(constants);
     launch.numbers(&lengths);
     launch.arg(readouts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(32 * shape.sites * points)) }
-}
-
-/// Adds the readout of hidden units.
-pub fn hidden_readout<T: CudaReal>(
-    queue: &Queue,
-    (sites, units): (usize, usize),
-    weights: &CudaSlice<f64>,
-    (hidden, readouts): (&CudaSlice<T>, &mut CudaSlice<f64>),
-    points: usize,
-) -> Result<(), DriverError> {
-    assert!(weights.len() >= units && hidden.len() >= sites * points * units);
-    assert!(readouts.len() >= sites * points);
-    let lengths = [sites, units, points].map(|n| n as i32);
-    let mut launch = queue.arguments(Kernel::HiddenReadout);
-    launch.arg(hidden).arg(weights);
-    launch.numbers(&lengths);
-    launch.arg(readouts);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
-    unsafe { launch.launch(threads(sites * points)) }
+    unsafe { launch.launch(threads(32 * sites * points)) }
 }
 
 /// Energies, distance costs and smallest distances.
-pub fn energy<T: CudaReal>(
+pub fn energy<T: CudaReal, L>(
     queue: &Queue,
-    (shape, tables): (&SceneShape, &SceneTables<T>),
+    (shape, tables): (&SceneShape, &SceneTables<L>),
     buffers: &mut Buffers<T>,
     points: usize,
 ) -> Result<(), DriverError> {
@@ -225,12 +157,13 @@ pub fn energy<T: CudaReal>(
     assert!(buffers.readouts.len() >= shape.sites * points && buffers.outputs.len() >= points);
     assert!(buffers.missing.len() >= shape.representatives * points);
     assert!(buffers.smallest.len() >= shape.representatives * points && points <= buffers.capacity);
-    let lengths = [shape.scalars - 1, shape.sites, shape.representatives, points].map(|n| n as i32);
+    let lengths =
+        [shape.scalars.saturating_sub(1), shape.sites, shape.representatives, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Energy);
     launch.arg(&buffers.views).arg(&tables.incoming).arg(&tables.incoming_begins).arg(&tables.energies);
     launch.arg(&buffers.readouts).arg(&separation.multiplicities);
     launch.arg(&buffers.missing).arg(&buffers.smallest);
-    launch.arg(&tables.scale).arg(&separation.self_cost).arg(&separation.shortest);
+    launch.arg(&separation.self_cost).arg(&separation.shortest);
     launch.numbers(&lengths);
     launch.arg(&mut buffers.outputs);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the views are of buffers

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::geometry::{BLOCK, Geometry};
-use super::weights::Weights;
-use crate::engine::cpu::Real;
+use super::geometry::Geometry;
+use super::{BLOCK, Family, Interactions};
+use crate::engine::cpu::{Matrix, Real};
 use crate::engine::{Cost, Scene, Step};
 use crate::equivariant::components;
 use crate::landscape::Point;
@@ -33,15 +33,15 @@ struct GroupCost {
 }
 
 /// The cost of `points`, evaluated in one call. `keep` overrules the choice.
-pub(super) fn cost<T: Real>(
+pub(in crate::engine) fn cost<T: Real, F: Family<T>>(
     scene: &Scene,
-    geometry: &Geometry,
-    weights: &Weights<T>,
+    (model, geometry, sites): (&F, &Geometry, &F::Sites),
     points: &[Point],
     keep: Option<bool>,
 ) -> Cost {
+    let of = model.interactions();
     let groups: Vec<GroupCost> =
-        (0..geometry.groups.len()).map(|g| group(scene, geometry, weights, points, g)).collect();
+        (0..geometry.groups.len()).map(|g| group(scene, (geometry, of), points, g)).collect();
     let keepable = || groups.iter().filter(|g| g.keepable);
     let bytes: f64 = keepable().map(|g| g.numbers * g.bundles).sum::<f64>() * size_of::<T>() as f64;
     let shared = |g: &GroupCost| (g.build + MEMORY * g.numbers) / g.uses + MEMORY * g.numbers;
@@ -64,43 +64,40 @@ pub(super) fn cost<T: Real>(
     }
     let applied: f64 = groups.iter().map(|g| g.numbers).sum();
     push("applying operators".into(), applied, 2.0 * applied);
-    let (operations, numbers) = products(geometry, weights);
-    push("linear maps".into(), operations, numbers);
+    for (name, operations, numbers) in model.steps(geometry, sites) {
+        push(name.into(), operations, numbers);
+    }
     Cost { steps, keeps, kept_bytes: if keeps { bytes } else { 0.0 } }
 }
 
-fn group<T: Real>(
+fn group<T>(
     scene: &Scene,
-    geometry: &Geometry,
-    weights: &Weights<T>,
+    (geometry, of): (&Geometry, &Interactions<T>),
     points: &[Point],
     index: usize,
 ) -> GroupCost {
     let group = &geometry.groups[index];
     let samples: Vec<Vec<f64>> =
         points.iter().step_by(points.len().div_ceil(SAMPLES).max(1)).map(|p| scene.axis_values(*p)).collect();
-    let columns = |t: usize| weights.layers[t].paths.iter().map(|p| p.width).sum::<usize>();
-    let later: usize = (1..weights.layers.len()).map(columns).sum();
+    let columns = |t: usize| of.layers[t].paths.iter().map(|p| p.width).sum::<usize>();
+    let later: usize = (1..of.layers.len()).map(columns).sum();
     let (mut build, mut tables) = (0.0, 0.0);
     for pair in &group.pairs {
-        let (shells, of_pair) = (&scene.pairs[*pair].shells, &geometry.pairs[*pair]);
-        let spheres = &of_pair.spheres;
+        let (own, pair) = (&geometry.pairs[*pair], &scene.pairs[*pair]);
         let within = |s: &Vec<f64>| {
-            spheres.iter().filter(|k| shells[k[0]].bonds[0].at(s).norm() < scene.cutoff).count()
+            (0..own.spheres.len()).filter(|k| own.bond(pair, *k).at(s).norm() < scene.cutoff).count()
         };
         let mean = samples.iter().map(within).sum::<usize>() as f64 / samples.len().max(1) as f64;
-        let directions = &of_pair.directions;
-        let columns = 6 * (directions.len() * columns(0) + later);
-        let angular: usize = directions.iter().map(|d| d.angular).sum();
-        let values: usize = directions.iter().map(|d| values(weights, d)).sum();
+        let columns = 6 * (own.directions.len() * columns(0) + later);
+        let angular: usize = own.directions.iter().map(|d| d.angular).sum();
+        let values: usize = own.directions.iter().map(|d| d.values).sum();
         // Tables, harmonics times couplings, and their products over the columns.
-        build += mean * (columns + angular * components(weights.lmax) + values) as f64;
+        build += mean * (columns + angular * components(of.lmax) + values) as f64;
         tables += mean * columns as f64;
     }
     let keys: HashSet<usize> = points.iter().map(|p| group.key(scene, *p)).collect();
-    let frozen = group.axes.is_empty();
-    let nodes = if frozen { scene.landscape.grid.len() } else { points.len() };
-    let bundles = if frozen { 1 } else { keys.len().max(1) } as f64;
+    let nodes = if group.is_frozen() { scene.landscape.grid.len() } else { points.len() };
+    let bundles = if group.is_frozen() { 1 } else { keys.len().max(1) } as f64;
     GroupCost {
         keepable: group.is_keepable(scene),
         uses: nodes as f64 / bundles,
@@ -111,23 +108,23 @@ fn group<T: Real>(
     }
 }
 
-/// Numbers of a direction's operators.
-fn values<T: Real>(weights: &Weights<T>, direction: &super::geometry::Direction) -> usize {
-    let layers = direction.blocks.iter().zip(&weights.layers);
-    let rows = layers.flat_map(|(blocks, layer)| blocks.iter().zip(&layer.paths));
-    rows.map(|(rows, path)| rows.shape[0] * rows.shape[1] * path.width).sum()
+/// Multiply-adds and numbers of matrix products.
+#[derive(Clone, Copy, Default)]
+pub(in crate::engine) struct Products {
+    pub(in crate::engine) operations: usize,
+    pub(in crate::engine) numbers: usize,
 }
 
-/// Multiply-adds and numbers of the matrix products, whose weights a block loads once.
-fn products<T: Real>(geometry: &Geometry, weights: &Weights<T>) -> (f64, f64) {
-    let rows = |l: usize| geometry.starts[l].last().copied().unwrap_or(0);
-    let (mut operations, mut numbers) = (0, 0);
-    for layer in weights.layers.iter().skip(1) {
-        let maps = [&layer.up, &layer.connection, &layer.linear];
-        for (l, matrix) in maps.into_iter().flat_map(|maps| maps.iter().enumerate()) {
-            operations += rows(l) * matrix.inputs * matrix.outputs;
-            numbers += rows(l) * (matrix.inputs + matrix.outputs) + matrix.inputs * matrix.outputs / BLOCK;
-        }
+impl Products {
+    /// Adds `rows` rows times a matrix, whose weights a block loads once.
+    pub(in crate::engine) fn add<T>(&mut self, rows: usize, matrix: &Matrix<T>) {
+        let Matrix { inputs, outputs, .. } = matrix;
+        self.operations += rows * inputs * outputs;
+        self.numbers += rows * (inputs + outputs) + inputs * outputs / BLOCK;
     }
-    (operations as f64, numbers as f64)
+
+    /// As a step of the evaluation.
+    pub(in crate::engine) fn step(self, name: &'static str) -> (&'static str, f64, f64) {
+        (name, self.operations as f64, self.numbers as f64)
+    }
 }

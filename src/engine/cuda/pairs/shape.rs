@@ -32,29 +32,43 @@ pub struct GroupShape {
     pub operator_rows: usize,
 }
 
+/// Numbers of a point in the arrays between operators and energies; none of those that a family does without.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkShape {
+    /// Messages after their linear maps.
+    pub messages: usize,
+    /// Messages of a later layer by paths, the most of all layers.
+    pub paths: usize,
+    /// Products of messages, the most of all layers.
+    pub products: usize,
+    /// Features that are sent, the most of all layers.
+    pub up: usize,
+    /// Features of each array of them.
+    pub features: Vec<usize>,
+    /// Hidden units, the most of all readouts.
+    pub hidden: usize,
+    /// Density normalisers.
+    pub normalisers: usize,
+}
+
 /// Lengths of a scene.
 #[derive(Clone, Debug)]
 pub struct SceneShape {
     /// Axes of the landscape.
     pub axes: usize,
-    /// Padded channels.
+    /// Channels of a row, as kernels of operators and messages see it: every padded number of columns of the model is a
+    /// multiple of it.
     pub channels: usize,
     /// Evaluated atoms.
     pub sites: usize,
     /// Harmonics of a bond.
     pub components: usize,
-    /// Densities and the repulsion of a direction.
+    /// Sums of scalars of a direction.
     pub scalars: usize,
     /// By group.
     pub groups: Vec<GroupShape>,
-    /// Rows of messages of a point, all degrees.
-    pub messages: usize,
-    /// Rows of messages by paths of a later layer, the most of all layers.
-    pub paths: usize,
-    /// Rows of features of each layer.
-    pub features: Vec<usize>,
-    /// Hidden units of a site, the most of all readouts.
-    pub hidden: usize,
+    /// What follows the operators.
+    pub network: NetworkShape,
     /// Atoms of the conventional cell.
     pub atoms: usize,
     /// Orbits.
@@ -142,35 +156,33 @@ pub struct PointLengths {
     pub positions: usize,
     /// Parts of the distance cost, and of smallest distances.
     pub separations: usize,
-    /// Messages.
-    pub messages: usize,
-    /// Messages by paths.
-    pub paths: usize,
-    /// Products, features that are sent: the most rows of any layer's features.
-    pub features: usize,
-    /// Features of all layers together.
-    pub all_features: usize,
-    /// Hidden units.
-    pub hidden: usize,
-    /// Readouts, normalisers.
+    /// Readouts.
     pub sites: usize,
     /// Points.
     pub points: usize,
 }
 
+impl NetworkShape {
+    /// Numbers of a point, all arrays together.
+    fn numbers(&self) -> usize {
+        let features = self.features.iter().sum::<usize>();
+        self.messages + self.paths + self.products + self.up + features + self.hidden + self.normalisers
+    }
+
+    /// Numbers of a point in the largest array.
+    fn most(&self) -> usize {
+        let features = self.features.iter().max().copied().unwrap_or(0);
+        self.messages.max(self.paths).max(self.products).max(self.up).max(features)
+    }
+}
+
 impl SceneShape {
     /// Lengths for batches of at most so many points.
     pub fn point_lengths(&self, points: usize) -> PointLengths {
-        let row = points * self.channels;
         PointLengths {
             values: points * self.axes,
             positions: points * self.atoms * 3,
             separations: points * self.representatives,
-            messages: row * self.messages,
-            paths: row * self.paths,
-            features: row * self.features.iter().max().unwrap_or(&0),
-            all_features: row * self.features.iter().sum::<usize>(),
-            hidden: points * self.sites * self.hidden,
             sites: points * self.sites,
             points,
         }
@@ -180,9 +192,11 @@ impl SceneShape {
     pub fn bytes<T>(&self, points: usize) -> usize {
         let of = self.point_lengths(points);
         let groups: usize = self.groups.iter().map(|g| g.lengths(self, points).bytes::<T>()).sum();
-        let numbers = of.messages + of.paths + 2 * of.features + of.all_features + of.hidden + of.sites;
         let doubles = of.values + of.positions + 2 * of.separations + of.sites;
-        groups + size_of::<T>() * numbers + size_of::<f64>() * doubles + size_of::<PointOutput>() * of.points
+        groups
+            + size_of::<T>() * points * self.network.numbers()
+            + size_of::<f64>() * doubles
+            + size_of::<PointOutput>() * of.points
     }
 
     /// Bytes of the operators that are kept.
@@ -194,6 +208,6 @@ impl SceneShape {
     pub fn most_threads(&self, points: usize) -> usize {
         let of = self.point_lengths(points);
         let groups = self.groups.iter().map(|g| g.lengths(self, points).most_threads()).max();
-        groups.unwrap_or(0).max(of.paths).max(of.messages).max(32 * of.sites).max(of.positions)
+        groups.unwrap_or(0).max(points * self.network.most()).max(32 * of.sites).max(of.positions)
     }
 }

@@ -81,15 +81,15 @@ pub struct Buffers<T> {
     pub missing: CudaSlice<f64>,
     /// `[point][representative]`, Angstrom.
     pub smallest: CudaSlice<f64>,
-    /// Messages A, `[row][point][channel]`.
+    /// Messages after their linear maps, `[row][point][channel]`.
     pub messages: CudaSlice<T>,
     /// Messages of a later layer by paths.
     pub paths: CudaSlice<T>,
-    /// Products B.
+    /// Products of messages.
     pub products: CudaSlice<T>,
-    /// Features u that are sent.
+    /// Features that are sent.
     pub up: CudaSlice<T>,
-    /// Features h' of each layer.
+    /// Features, in as many arrays as the family needs.
     pub features: Vec<CudaSlice<T>>,
     /// `[site][point][unit]`.
     pub hidden: CudaSlice<T>,
@@ -109,7 +109,8 @@ impl<T: CudaReal> Buffers<T> {
         let groups = groups.collect::<Result<Vec<GroupBuffers<T>>, _>>()?;
         let view = |(buffers, group): (&GroupBuffers<T>, _)| buffers.view(queue, group, shape.channels);
         let views: Vec<Group> = groups.iter().zip(&shape.groups).map(view).collect();
-        let features = shape.features.iter().map(|rows| queue.buffer(rows * capacity * shape.channels));
+        let network = &shape.network;
+        let features = network.features.iter().map(|numbers| queue.buffer(numbers * capacity));
         Ok(Buffers {
             capacity,
             views: queue.upload(&views)?,
@@ -117,13 +118,13 @@ impl<T: CudaReal> Buffers<T> {
             positions: queue.buffer(of.positions)?,
             missing: queue.buffer(of.separations)?,
             smallest: queue.buffer(of.separations)?,
-            messages: queue.buffer(of.messages)?,
-            paths: queue.buffer(of.paths)?,
-            products: queue.buffer(of.features)?,
-            up: queue.buffer(of.features)?,
+            messages: queue.buffer(network.messages * capacity)?,
+            paths: queue.buffer(network.paths * capacity)?,
+            products: queue.buffer(network.products * capacity)?,
+            up: queue.buffer(network.up * capacity)?,
             features: features.collect::<Result<_, _>>()?,
-            hidden: queue.buffer(of.hidden)?,
-            normalisers: queue.buffer(of.sites)?,
+            hidden: queue.buffer(network.hidden * capacity)?,
+            normalisers: queue.buffer(network.normalisers * capacity)?,
             readouts: queue.buffer(of.sites)?,
             outputs: queue.buffer(of.points)?,
             groups,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, CudaStream, DeviceRepr, DriverError};
 
+use super::Network;
 use super::buffers::{Buffers, Staging};
 use super::forward::Forward;
 use super::shape::{GroupShape, SceneShape};
@@ -28,14 +29,13 @@ pub struct Slot<T> {
 }
 
 /// What all batches of a scene share.
-#[derive(Clone, Copy)]
-pub struct Shared<'a, T> {
+pub struct Shared<'a, T: CudaReal, N: Network<T>> {
     /// The scene as it is.
     pub scene: &'a Scene,
     /// Its lengths.
     pub shape: &'a SceneShape,
     /// On the device.
-    pub tables: &'a SceneTables<T>,
+    pub tables: &'a SceneTables<N::Tables>,
     /// The model on the device.
     pub model: &'a ModelTables<T>,
 }
@@ -54,10 +54,14 @@ impl<T: CudaReal> Slot<T> {
     }
 
     /// Starts a batch; the slot must be free.
-    pub fn start(&mut self, shared: &Shared<T>, points: &[Point]) -> Result<(), DriverError> {
+    pub fn start<N: Network<T>>(
+        &mut self,
+        shared: &Shared<T, N>,
+        points: &[Point],
+    ) -> Result<(), DriverError> {
         let Some(staging) = &mut self.staging else { return Ok(()) };
         let Shared { scene, shape, tables, model } = *shared;
-        let forward = Forward { queue: &self.queue, shape, model, scene: tables };
+        let forward = Forward::<T, N> { queue: &self.queue, shape, model, scene: tables };
         let stream = self.queue.stream();
         let (mut values, mut index) = (staging.values.as_mut_slice()?, staging.index.as_mut_slice()?);
         let of_points: Vec<f64> = points.iter().flat_map(|p| scene.axis_values(*p)).collect();
@@ -154,9 +158,9 @@ impl<T: CudaReal> Slots<T> {
     }
 
     /// Results of points, in their order.
-    pub fn evaluate(
+    pub fn evaluate<N: Network<T>>(
         &mut self,
-        shared: &Shared<T>,
+        shared: &Shared<T, N>,
         points: &[Point],
     ) -> Result<Vec<PointOutput>, DriverError> {
         let mut results = Vec::with_capacity(points.len());

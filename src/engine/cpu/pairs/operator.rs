@@ -1,15 +1,25 @@
 //! Pair operators: sums over the bonds of a pair of sites, at given axis values.
 
+use std::sync::Arc;
+
 use pulp::{Simd, WithSimd};
 
 use super::geometry::{Direction, Geometry, Group, Rows};
-use super::radial::{Radial, RadialPlace};
-use super::weights::Weights;
+use super::{Interactions, Scalars};
+use crate::crystal::Element;
 use crate::engine::cpu::real::{add_scaled, vectors_per_lane};
-use crate::engine::cpu::{LANES, Real};
+use crate::engine::cpu::table::Place as RadialPlace;
+use crate::engine::cpu::{LANES, Real, Table};
 use crate::engine::{COINCIDENCE, Scene, Shell};
 use crate::equivariant::{Harmonics, components};
 use crate::landscape::Point;
+
+/// The operators of a group's pairs at one set of axis values.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Bundle<T> {
+    pub(in crate::engine) values: Vec<T>,
+    pub(in crate::engine) scalars: Vec<f64>,
+}
 
 /// What the operators of a pair are made of, at one set of axis values.
 #[derive(Clone, Debug)]
@@ -18,12 +28,14 @@ pub(super) struct Gathered<T> {
     places: Vec<RadialPlace<T>>,
     /// By direction: `[sphere][row]`.
     angular: [Vec<T>; 2],
+    /// By direction, see [`Scalars`].
+    pub(super) scalars: Vec<f64>,
 }
 
 impl<T: Real> Gathered<T> {
     /// Nothing yet.
     pub(super) fn new() -> Gathered<T> {
-        Gathered { places: Vec::new(), angular: [Vec::new(), Vec::new()] }
+        Gathered { places: Vec::new(), angular: [Vec::new(), Vec::new()], scalars: Vec::new() }
     }
 }
 
@@ -58,7 +70,7 @@ pub(super) trait Sink<T: Real> {
 /// Writes rows into a bundle.
 struct Store<'a, T> {
     values: &'a mut [T],
-    weights: &'a Weights<T>,
+    interactions: &'a Interactions<T>,
 }
 
 impl<T: Real> Sink<T> for Store<'_, T> {
@@ -77,7 +89,7 @@ impl<T: Real> Sink<T> for Store<'_, T> {
     ) {
         let Place { direction, layer, path, component, first: k } = *place;
         let Rows { first, shape, .. } = direction.blocks[layer][path];
-        let width = self.weights.layers[layer].paths[path].width;
+        let width = self.interactions.layers[layer].paths[path].width;
         let start = direction.first + first + (component * shape[1] + m1) * width;
         T::vectors_mut::<S>(&mut self.values[start..][..width])[k..k + N].copy_from_slice(&values);
     }
@@ -87,31 +99,34 @@ impl<T: Real> Sink<T> for Store<'_, T> {
 }
 
 /// Builds operators of a scene.
-pub(super) struct Operators<'a, T> {
+pub(in crate::engine) struct Operators<'a, T> {
     scene: &'a Scene,
-    geometry: &'a Geometry,
-    weights: &'a Weights<T>,
+    pub(in crate::engine) geometry: &'a Geometry,
+    pub(super) interactions: &'a Interactions<T>,
     harmonics: Harmonics,
     /// Indices of each pair's spheres that may be within the cutoff.
     active: Vec<Vec<usize>>,
-    arch: pulp::Arch,
+    pub(super) arch: pulp::Arch,
 }
 
 /// Buffers of a thread.
-pub(super) struct Scratch<T> {
+pub struct Scratch<T> {
     harmonics: Vec<f64>,
     /// Angular parts of one sphere: `[row]`, padded.
     sums: Vec<f64>,
+    /// Of one sphere, see [`Scalars`]; padded.
+    scalars: Vec<f64>,
     /// `[sphere]`, a strip of columns each.
     radial: Vec<T>,
 }
 
 impl<T: Real> Scratch<T> {
-    pub(super) fn new(geometry: &Geometry, lmax: usize) -> Scratch<T> {
+    pub(super) fn new(geometry: &Geometry, of: &Interactions<T>) -> Scratch<T> {
         let rows = geometry.pairs.iter().flat_map(|p| &p.directions).map(|d| d.angular).max().unwrap_or(0);
         Scratch {
-            harmonics: vec![0.0; components(lmax)],
+            harmonics: vec![0.0; components(of.lmax)],
             sums: vec![0.0; rows.next_multiple_of(LANES)],
+            scalars: vec![0.0; of.scalar_count().next_multiple_of(LANES)],
             radial: Vec::new(),
         }
     }
@@ -142,7 +157,7 @@ struct Build<'a, 'b, T> {
     operators: &'a Operators<'b, T>,
     group: &'a Group,
     s: &'a [f64],
-    values: &'a mut [T],
+    bundle: &'a mut Bundle<T>,
 }
 
 impl<T: Real> WithSimd for Build<'_, '_, T> {
@@ -150,35 +165,66 @@ impl<T: Real> WithSimd for Build<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Build { operators, group, s, values } = self;
-        let mut gathered = Gathered::new();
-        let mut scratch = Scratch::new(operators.geometry, operators.weights.lmax);
+        let Build { operators, group, s, bundle } = self;
+        let (geometry, interactions) = (operators.geometry, operators.interactions);
+        let (mut gathered, mut scratch) = (Gathered::new(), Scratch::new(geometry, interactions));
+        let count = interactions.scalar_count();
         for pair in &group.pairs {
             operators.gather(simd, *pair, s, (&mut gathered, &mut scratch));
-            let mut sink = Store { values, weights: operators.weights };
-            for t in 0..operators.weights.layers.len() {
+            for (d, direction) in geometry.pairs[*pair].directions.iter().enumerate() {
+                let sums = &gathered.scalars[d * count..][..count];
+                bundle.scalars[direction.scalars..][..count].copy_from_slice(sums);
+            }
+            let mut sink = Store { values: &mut bundle.values, interactions };
+            for t in 0..interactions.layers.len() {
                 operators.rows(simd, (*pair, t), &gathered, (&mut scratch, &mut sink));
             }
         }
     }
 }
 
+impl Scalars {
+    /// All of them at a distance between two elements.
+    #[inline(always)]
+    fn evaluate<S: Simd>(
+        &self,
+        simd: S,
+        ([a, b], elements): ([usize; 2], &[Element]),
+        r: f64,
+        out: &mut [f64],
+    ) {
+        if let Some(densities) = &self.densities {
+            let table = &densities[a][b];
+            let place = table.place(r);
+            for (k, out) in f64::vectors_mut::<S>(&mut out[..table.columns()]).iter_mut().enumerate() {
+                [*out] = table.strip(simd, &place, k);
+            }
+        }
+        let repulsion = self.zbl.as_ref().map_or(0.0, |zbl| zbl.half_energy(r, (elements[a], elements[b])));
+        out[self.density_count] = repulsion;
+    }
+}
+
 impl<'a, T: Real> Operators<'a, T> {
     /// For any points of the scene.
-    pub(super) fn new(scene: &'a Scene, geometry: &'a Geometry, weights: &'a Weights<T>) -> Self {
+    pub(in crate::engine) fn new(
+        scene: &'a Scene,
+        geometry: &'a Geometry,
+        interactions: &'a Interactions<T>,
+    ) -> Self {
         let active = geometry.pairs.iter().map(|p| (0..p.spheres.len()).collect()).collect();
-        let harmonics = Harmonics::new(weights.lmax);
-        Operators { scene, geometry, weights, harmonics, active, arch: pulp::Arch::new() }
+        let harmonics = Harmonics::new(interactions.lmax);
+        Operators { scene, geometry, interactions, harmonics, active, arch: pulp::Arch::new() }
     }
 
     /// For some points: spheres that are beyond the cutoff at all of them are not looked at again.
     pub(super) fn within(
         scene: &'a Scene,
         geometry: &'a Geometry,
-        weights: &'a Weights<T>,
+        interactions: &'a Interactions<T>,
         points: &[Point],
     ) -> Self {
-        let mut operators = Self::new(scene, geometry, weights);
+        let mut operators = Self::new(scene, geometry, interactions);
         let axes = scene.landscape.axes.len();
         let (mut low, mut high) = (vec![f64::INFINITY; axes], vec![f64::NEG_INFINITY; axes]);
         for values in points.iter().map(|p| scene.axis_values(*p)) {
@@ -192,8 +238,7 @@ impl<'a, T: Real> Operators<'a, T> {
         let half_width: Vec<f64> = low.iter().zip(&high).map(|(l, h)| 0.5 * (h - l) + 1e-9).collect();
         for (pair, active) in operators.active.iter_mut().enumerate() {
             active.retain(|sphere| {
-                let bond = &operators.geometry.pairs[pair].spheres[*sphere];
-                let bond = &scene.pairs[pair].shells[bond[0]].bonds[0];
+                let bond = geometry.pairs[pair].bond(&scene.pairs[pair], *sphere);
                 bond.shortest_within(&centre, &half_width) < scene.cutoff
             });
         }
@@ -201,11 +246,11 @@ impl<'a, T: Real> Operators<'a, T> {
     }
 
     /// The operators of a group at the axis values `s`.
-    pub(super) fn bundle(&self, group: usize, s: &[f64]) -> Vec<T> {
+    pub(in crate::engine) fn bundle(&self, group: usize, s: &[f64]) -> Bundle<T> {
         let group = &self.geometry.groups[group];
-        let mut values = vec![T::ZERO; group.values];
-        self.arch.dispatch(Build { operators: self, group, s, values: &mut values });
-        values
+        let mut bundle = Bundle { values: vec![T::ZERO; group.values], scalars: vec![0.0; group.scalars] };
+        self.arch.dispatch(Build { operators: self, group, s, bundle: &mut bundle });
+        bundle
     }
 
     /// Collects the spheres of a group's pairs at the axis values `s`, into one entry a pair of the scene.
@@ -225,34 +270,45 @@ impl<'a, T: Real> Operators<'a, T> {
     fn gather<S: Simd>(
         &self,
         simd: S,
-        pair: usize,
+        index: usize,
         s: &[f64],
         (gathered, scratch): (&mut Gathered<T>, &mut Scratch<T>),
     ) {
-        let geometry = &self.geometry.pairs[pair];
+        let (pair, geometry) = (&self.scene.pairs[index], &self.geometry.pairs[index]);
+        let [a, b] = self.geometry.elements(pair);
+        let count = self.interactions.scalar_count();
         gathered.places.clear();
         gathered.angular.iter_mut().for_each(Vec::clear);
-        for sphere in self.active[pair].iter().map(|k| &geometry.spheres[*k]) {
-            let shells = sphere.iter().map(|k| &self.scene.pairs[pair].shells[*k]);
-            let r = self.scene.pairs[pair].shells[sphere[0]].bonds[0].at(s).norm();
+        gathered.scalars.clear();
+        gathered.scalars.resize(geometry.directions.len() * count, 0.0);
+        for sphere in &self.active[index] {
+            let r = geometry.bond(pair, *sphere).at(s).norm();
             // Coinciding atoms have no direction; their point gets no energy either.
             if r >= self.scene.cutoff || r < COINCIDENCE {
                 continue;
             }
-            gathered.places.push(self.weights.layers[0].radial[0].place(r));
+            gathered.places.push(self.interactions.layers[0].tables[a][b].place(r));
+            if let Some(scalars) = &self.interactions.scalars {
+                scalars.evaluate(simd, ([a, b], &self.interactions.elements), r, &mut scratch.scalars);
+            }
             for (d, direction) in geometry.directions.iter().enumerate() {
                 let sums = &mut scratch.sums[..direction.angular.next_multiple_of(LANES)];
                 sums.fill(0.0);
-                for shell in shells.clone() {
-                    self.angular(simd, (direction.receiver, shell), s, (&mut scratch.harmonics, sums));
+                let mut weight = 0.0;
+                for shell in geometry.shells(pair, *sphere) {
+                    let arrays = (&mut scratch.harmonics[..], &mut *sums);
+                    weight += self.angular(simd, (direction.receiver, shell), s, arrays);
                 }
                 let rows = &scratch.sums[..direction.angular];
                 gathered.angular[d].extend(rows.iter().map(|g| T::from_f64(*g)));
+                let own = &mut gathered.scalars[d * count..][..count];
+                own.iter_mut().zip(&scratch.scalars).for_each(|(sum, value)| *sum += weight * value);
             }
         }
     }
 
-    /// Adds the angular parts of a shell's bonds into one of its sites.
+    /// Adds the angular parts of a shell's bonds into one of its sites; returns the number of neighbours that they
+    /// stand for.
     #[inline(always)]
     fn angular<S: Simd>(
         &self,
@@ -260,13 +316,17 @@ impl<'a, T: Real> Operators<'a, T> {
         (receiver, shell): (usize, &Shell),
         s: &[f64],
         (harmonics, sums): (&mut [f64], &mut [f64]),
-    ) {
+    ) -> f64 {
+        let mut weight = 0.0;
         for bond in shell.bonds.iter().filter(|b| b.receiver == receiver) {
+            weight += bond.weight;
             self.harmonics.evaluate(&bond.at(s).normalize(), harmonics);
-            for (column, y) in self.geometry.coupling(bond).zip(harmonics.iter()) {
+            let columns = self.geometry.couplings.of(bond).columns();
+            for (column, y) in columns.zip(harmonics.iter()) {
                 add_scaled(simd, bond.weight * y, column, sums);
             }
         }
+        weight
     }
 
     /// Gives the rows of a layer of a pair's operators to a sink: sums of (angular) x (radial) over the spheres.
@@ -279,18 +339,19 @@ impl<'a, T: Real> Operators<'a, T> {
         (scratch, sink): (&mut Scratch<T>, &mut K),
     ) {
         let directions = &self.geometry.pairs[pair].directions;
-        let radial = &self.weights.layers[layer].radial;
-        for path in 0..self.weights.layers[layer].paths.len() {
-            // Functions of layer 0 depend on the sender.
-            if layer == 0 {
-                for (d, direction) in directions.iter().enumerate() {
-                    let radial = &radial[self.geometry.sites[direction.sender].element];
-                    let rows = PathRows { simd, gathered, layer, path, radial };
-                    self.strips(rows, (std::slice::from_ref(direction), d), (scratch, sink));
-                }
-            } else {
-                let rows = PathRows { simd, gathered, layer, path, radial: &radial[0] };
+        let [a, b] = self.geometry.elements(&self.scene.pairs[pair]);
+        let tables =
+            [&self.interactions.layers[layer].tables[a][b], &self.interactions.layers[layer].tables[b][a]];
+        let share = Arc::ptr_eq(tables[0], tables[1]);
+        for path in 0..self.interactions.layers[layer].paths.len() {
+            let mut rows = PathRows { simd, gathered, layer, path, table: tables[0] };
+            if share {
                 self.strips(rows, (directions, 0), (scratch, sink));
+                continue;
+            }
+            for (d, direction) in directions.iter().enumerate() {
+                rows.table = tables[d];
+                self.strips(rows, (std::slice::from_ref(direction), d), (scratch, sink));
             }
         }
     }
@@ -303,7 +364,7 @@ impl<'a, T: Real> Operators<'a, T> {
         directions: (&[Direction], usize),
         (scratch, sink): (&mut Scratch<T>, &mut K),
     ) {
-        let columns = &self.weights.layers[rows.layer].paths[rows.path];
+        let columns = &self.interactions.layers[rows.layer].paths[rows.path];
         let vectors = |columns: usize| columns / LANES * vectors_per_lane::<T, S>();
         let (first, width) = (vectors(columns.column), vectors(columns.width));
         let mut k = 0;
@@ -329,7 +390,7 @@ struct PathRows<'a, T, S> {
     gathered: &'a Gathered<T>,
     layer: usize,
     path: usize,
-    radial: &'a Radial<T>,
+    table: &'a Table<T>,
 }
 
 impl<T: Real, S: Simd> PathRows<'_, T, S> {
@@ -345,7 +406,7 @@ impl<T: Real, S: Simd> PathRows<'_, T, S> {
         radial.resize(places.len() * N * size_of::<T::Vector<S>>() / size_of::<T>(), T::ZERO);
         let radial = T::vectors_mut::<S>(radial);
         for (place, out) in places.iter().zip(radial.chunks_exact_mut(N)) {
-            out.copy_from_slice(&self.radial.strip::<S, N>(self.simd, place, first + k));
+            out.copy_from_slice(&self.table.strip::<S, N>(self.simd, place, first + k));
         }
         for (d, direction) in directions.iter().enumerate() {
             let Rows { angular, shape: [n3, n1], .. } = direction.blocks[self.layer][self.path];

@@ -69,8 +69,8 @@ pub fn neighbours<T: CudaReal>(
     launch.numbers(&lengths);
     launch.arg(&cutoff).arg(&COINCIDENCE);
     launch.arg(&mut buffers.begins).arg(&mut buffers.entries).arg(&mut buffers.distances);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds and
-    // pairs within the group's arrays, and no node has more entries than it says.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan numbers bonds
+    // and pairs within the group's arrays, and no node has more entries than it says.
     unsafe { launch.launch(threads(32 * nodes)) }
 }
 
@@ -85,12 +85,10 @@ pub fn places<T: CudaReal>(
     let (most, pairs) = (group.shape.entries, group.shape.pairs);
     assert!(buffers.begins.len() >= nodes * (pairs + 1));
     assert!(buffers.entries.len() >= nodes * most && buffers.distances.len() >= nodes * most);
-    assert!(buffers.places.len() >= nodes * most);
-    let (intervals, inverse_step) = (model.table_scale.0 as i32, model.table_scale.1);
-    let lengths = [most, pairs, nodes].map(|n| n as i32);
+    assert!(buffers.places.len() >= nodes * most && model.pieces.len() >= model.piece_count.max(1));
+    let lengths = [model.piece_count, most, pairs, nodes].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::Places);
-    launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances);
-    launch.arg(&inverse_step).arg(&intervals);
+    launch.arg(&buffers.begins).arg(&buffers.entries).arg(&buffers.distances).arg(&model.pieces);
     launch.numbers(&lengths);
     launch.arg(&mut buffers.places);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above.
@@ -117,8 +115,8 @@ pub fn harmonics<T: CudaReal>(
     launch.arg(&buffers.values).arg(&buffers.begins).arg(&buffers.places);
     launch.numbers(&lengths);
     launch.arg(&mut buffers.harmonics);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of the
-    // group.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; entries name shells of
+    // the group.
     unsafe { launch.launch(threads(nodes * most * bonds)) }
 }
 
