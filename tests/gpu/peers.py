@@ -149,7 +149,8 @@ def main():
     print("Microseconds of wall time a structure at the best batch.\n")
     print("| program | model | structure | batch | us |\n| --- | --- | --- | ---: | ---: |")
     for structure in structures:
-        atoms = read(structure)
+        # ASE takes whatever has POSCAR in its name for one.
+        atoms = read(structure, format="extxyz" if structure.endswith(".extxyz") else None)
         rows = rows_of(atoms)
         prebuilt = [row for row in rows if row["graph"] == "prebuilt"]
         if not prebuilt:
