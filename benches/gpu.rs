@@ -10,16 +10,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use device::engines::GpuEngine;
 use device::output::Output;
 use device::{Failure, Landscapes, ceilings, checks, kernels, program, rates};
-use s2dpes::engine::cpu::pairs::PairEngine as CpuEngine;
-use s2dpes::engine::cpu::{mace, sevennet};
+use s2dpes::engine::Place;
 use s2dpes::engine::cuda::CudaReal;
 use s2dpes::engine::cuda::Version;
 use s2dpes::engine::cuda::device::{Device, survey};
-use s2dpes::engine::cuda::pairs::{Network, PairEngine as GpuEngine};
-use s2dpes::engine::cuda::{mace as cuda_mace, sevennet as cuda_sevennet};
-use s2dpes::potential::{Family, Potential};
+use s2dpes::potential::Potential;
+use s2dpes::work::{Model, Precision};
 use serde_json::{Value, json};
 
 /// Times the CUDA engine and compares it with the CPU engine.
@@ -86,7 +85,7 @@ fn main() -> Result<ExitCode, Failure> {
     let work = if arguments.dry_run { ceilings::LITTLE } else { ceilings::MUCH };
     output.add("ceilings", ceilings::measure(&device, work, arguments.rounds)?)?;
     for model in &arguments.model {
-        let potential = Potential::load(model)?;
+        let potential = Arc::new(Potential::load(model)?);
         for text in &arguments.landscape {
             let landscapes = Landscapes::parse(text, arguments.points, &potential)?;
             let about = json!({ "model": device::file_name(model), "landscape": landscapes.name });
@@ -115,37 +114,20 @@ fn main() -> Result<ExitCode, Failure> {
 struct Bench<'a> {
     arguments: &'a Arguments,
     device: &'a Arc<Device>,
-    potential: &'a Potential,
+    potential: &'a Arc<Potential>,
     landscapes: Landscapes,
     about: Value,
 }
 
 impl Bench<'_> {
-    fn measure<T: CudaReal>(&self, output: &mut Output) -> Result<(), Failure> {
-        let (elements, device) = (self.landscapes.scene.landscape.elements(), self.device.clone());
-        match &self.potential.family {
-            Family::Mace(of) => {
-                let gpu = cuda_mace::MaceEngine::<T>::new(of, &elements, 0, device)?;
-                self.compare(gpu, mace::MaceEngine::<T>::new(of, &elements, 0), output)
-            }
-            Family::Sevennet(of) => {
-                let gpu = cuda_sevennet::SevennetEngine::<T>::new(of, &elements, device)?;
-                self.compare(gpu, sevennet::SevennetEngine::<T>::new(of, &elements), output)
-            }
-            Family::Chgnet(_) => {
-                Err(format!("{}: there are no GPU kernels for this family", self.potential.source).into())
-            }
-        }
-    }
-
     /// Checks first, then times, then kernels.
-    fn compare<T: CudaReal, N: Network<T>>(
-        &self,
-        mut gpu: GpuEngine<T, N>,
-        mut cpu: CpuEngine<T, N>,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
+    fn measure<T: CudaReal>(&self, output: &mut Output) -> Result<(), Failure> {
         let Landscapes { scene, every, irreducible, .. } = &self.landscapes;
+        let mut gpu = GpuEngine::<T>::new(self.potential, scene, self.device.clone())?;
+        let (name, potential) = (String::new(), self.potential.clone());
+        let precision = if T::DOUBLE { Precision::Double } else { Precision::Single };
+        let model = Model { name, potential, head: 0, precision };
+        let mut cpu = model.engine(&scene.landscape.elements(), &Place::Cpu)?;
         let mut add = |kind: &str, mut value: Value| {
             let about = [("precision", json!(device::precision::<T>()))];
             let about = about.into_iter().chain(["model", "landscape"].map(|k| (k, self.about[k].clone())));
@@ -153,10 +135,10 @@ impl Bench<'_> {
             output.add(kind, value)
         };
         let sample = device::spread(every, self.arguments.sample);
-        add("accuracy", checks::accuracy::<T>(&mut gpu, &mut cpu, scene, &sample)?)?;
-        add("bits", checks::bits(&mut gpu, scene, every)?)?;
+        add("accuracy", checks::accuracy::<T>(&mut *gpu, &mut *cpu, scene, &sample)?)?;
+        add("bits", checks::bits(&mut *gpu, scene, every)?)?;
         for (what, points) in [("every node", every), ("irreducible nodes", irreducible)] {
-            let mut rate = rates::measure(&mut gpu, scene, points, self.arguments.rounds)?;
+            let mut rate = rates::measure(&mut *gpu, scene, points, self.arguments.rounds)?;
             rate["what"] = json!(what);
             rate["nodes"] = json!(every.len());
             add("rate", rate)?;

@@ -69,21 +69,34 @@ __device__ __forceinline__ void put(const Fetch& next, real (*input)[INPUT_STRID
     }
 }
 
+// A tile of a product: its rows and columns, of which there may be fewer than a whole tile has, and how to go on to the
+// next ones; `bias` may be null.
+struct Tile {
+    const real* input;
+    const real* weights;
+    const real* bias;
+    real* output;
+    int inputs;
+    int outputs;
+    unsigned rows;
+    int columns;
+    bool accumulate;
+};
+
 // Writes a thread's sums, with bias and what was there before if the product asks for it.
-__device__ __forceinline__ void finish(const Product& product, const real* bias, real* output, const quad sums[][2],
-                                       unsigned row, int column, unsigned rows, int columns) {
+__device__ __forceinline__ void finish(const Tile& tile, const quad sums[][2], unsigned row, int column) {
 #pragma unroll
     for (int m = 0; m < THREAD_ROWS; ++m) {
         unsigned own_row = row + 4 * (m / 4) * (TILE_ROWS / THREAD_ROWS) + m % 4;
-        if (own_row >= rows) continue;
+        if (own_row >= tile.rows) continue;
 #pragma unroll
         for (int n = 0; n < 2; ++n) {
             int own_column = column + n * (TILE_COLUMNS / 2);
-            if (own_column >= columns) continue;
-            real* to = output + (size_t)own_row * product.outputs + own_column;
+            if (own_column >= tile.columns) continue;
+            real* to = tile.output + (size_t)own_row * tile.outputs + own_column;
             quad value = sums[m][n];
-            if (bias) add(value, load_quad(bias + own_column));
-            if (product.accumulate) {
+            if (tile.bias) add(value, load_quad(tile.bias + own_column));
+            if (tile.accumulate) {
                 quad before = load_quad(to);
                 add(before, value);
                 value = before;
@@ -93,27 +106,10 @@ __device__ __forceinline__ void finish(const Product& product, const real* bias,
     }
 }
 
-KERNEL(linear)(const Product* products, int product_count, const real* weights, const real* biases, const real* input,
-               int points, real* output) {
+// Computes a tile by all threads of a block.
+__device__ __forceinline__ void multiply(const Tile& tile) {
     alignas(16) __shared__ real inputs_tile[2][TILE_DEPTH][INPUT_STRIDE];
     alignas(16) __shared__ real weights_tile[2][TILE_DEPTH][TILE_COLUMNS];
-    unsigned tile = blockIdx.x;
-    int index = 0;
-    unsigned tile_columns = 0;
-    for (; index < product_count; ++index) {
-        unsigned tiles = ((unsigned)products[index].rows * points + TILE_ROWS - 1) / TILE_ROWS;
-        tile_columns = (products[index].outputs + TILE_COLUMNS - 1) / TILE_COLUMNS;
-        if (tile < tiles * tile_columns) break;
-        tile -= tiles * tile_columns;
-    }
-    if (index == product_count) return;
-    Product product = products[index];
-    unsigned first_row = tile / tile_columns * TILE_ROWS;
-    int first_column = tile % tile_columns * TILE_COLUMNS;
-    unsigned rows = (unsigned)product.rows * points - first_row;
-    int columns = product.outputs - first_column;
-    const real* own_input = input + (size_t)product.input * points + (size_t)first_row * product.inputs;
-    const real* own_weights = weights + product.weights + first_column;
     unsigned row = 4 * (threadIdx.x / (TILE_COLUMNS / THREAD_COLUMNS));
     int column = 4 * (threadIdx.x % (TILE_COLUMNS / THREAD_COLUMNS));
 
@@ -121,12 +117,14 @@ KERNEL(linear)(const Product* products, int product_count, const real* weights, 
 #pragma unroll
     for (int m = 0; m < THREAD_ROWS; ++m) sums[m][0] = sums[m][1] = zero_quad();
     Fetch next;
-    fetch(next, own_input, own_weights, product.inputs, product.outputs, rows, columns, 0);
+    fetch(next, tile.input, tile.weights, tile.inputs, tile.outputs, tile.rows, tile.columns, 0);
     put(next, inputs_tile[0], weights_tile[0]);
     __syncthreads();
-    for (int depth = 0, side = 0; depth < product.inputs; depth += TILE_DEPTH, side ^= 1) {
-        bool more = depth + TILE_DEPTH < product.inputs;
-        if (more) fetch(next, own_input, own_weights, product.inputs, product.outputs, rows, columns, depth + TILE_DEPTH);
+    for (int depth = 0, side = 0; depth < tile.inputs; depth += TILE_DEPTH, side ^= 1) {
+        bool more = depth + TILE_DEPTH < tile.inputs;
+        if (more) {
+            fetch(next, tile.input, tile.weights, tile.inputs, tile.outputs, tile.rows, tile.columns, depth + TILE_DEPTH);
+        }
 #pragma unroll
         for (int k = 0; k < TILE_DEPTH; ++k) {
             quad low = load_quad(&inputs_tile[side][k][row]);
@@ -143,7 +141,53 @@ KERNEL(linear)(const Product* products, int product_count, const real* weights, 
         if (more) put(next, inputs_tile[side ^ 1], weights_tile[side ^ 1]);
         __syncthreads();
     }
-    const real* bias = product.bias >= 0 ? biases + product.bias + first_column : nullptr;
-    real* own_output = output + (size_t)product.output * points + (size_t)first_row * product.outputs + first_column;
-    finish(product, bias, own_output, sums, row, column, rows, columns);
+    finish(tile, sums, row, column);
+}
+
+KERNEL(linear)(const Product* products, int product_count, const real* weights, const real* biases, const real* input,
+               int points, real* output) {
+    unsigned number = blockIdx.x;
+    int index = 0;
+    unsigned tile_columns = 0;
+    for (; index < product_count; ++index) {
+        unsigned tiles = ((unsigned)products[index].rows * points + TILE_ROWS - 1) / TILE_ROWS;
+        tile_columns = (products[index].outputs + TILE_COLUMNS - 1) / TILE_COLUMNS;
+        if (number < tiles * tile_columns) break;
+        number -= tiles * tile_columns;
+    }
+    if (index == product_count) return;
+    Product product = products[index];
+    unsigned row = number / tile_columns * TILE_ROWS;
+    int column = number % tile_columns * TILE_COLUMNS;
+    Tile tile;
+    tile.input = input + (size_t)product.input * points + (size_t)row * product.inputs;
+    tile.weights = weights + product.weights + column;
+    tile.bias = product.bias >= 0 ? biases + product.bias + column : nullptr;
+    tile.output = output + (size_t)product.output * points + (size_t)row * product.outputs + column;
+    tile.inputs = product.inputs;
+    tile.outputs = product.outputs;
+    tile.rows = (unsigned)product.rows * points - row;
+    tile.columns = product.outputs - column;
+    tile.accumulate = product.accumulate;
+    multiply(tile);
+}
+
+// A product of rows that only the device has counted: `totals[total]`. `bias` may be null.
+KERNEL(linear_rows)(const real* input, const real* weights, const real* bias, const int* totals, int total, int inputs,
+                    int outputs, int accumulate, real* output) {
+    unsigned tile_columns = (outputs + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    unsigned row = blockIdx.x / tile_columns * TILE_ROWS, count = totals[total];
+    int column = blockIdx.x % tile_columns * TILE_COLUMNS;
+    if (row >= count) return;
+    Tile tile;
+    tile.input = input + (size_t)row * inputs;
+    tile.weights = weights + column;
+    tile.bias = bias ? bias + column : nullptr;
+    tile.output = output + (size_t)row * outputs + column;
+    tile.inputs = inputs;
+    tile.outputs = outputs;
+    tile.rows = count - row;
+    tile.columns = outputs - column;
+    tile.accumulate = accumulate;
+    multiply(tile);
 }

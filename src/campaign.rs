@@ -13,7 +13,7 @@ use crate::landscape::{Landscape, Point, Thresholds};
 use crate::potential::ModelError;
 use crate::store::{RunRecord, StoreError};
 use crate::symmetry::Crystal;
-use crate::work::{Model, Skipped, Work};
+use crate::work::{Model, Skipped};
 use ledger::Ledger;
 
 pub use prepare::{PrepareError, prepare};
@@ -91,9 +91,6 @@ pub fn run(
     let started = Instant::now();
     let stop = options.stop.clone();
     let work = prepare(campaign, &stop)?;
-    if crew.seats.iter().any(|seat| seat.device.is_some()) {
-        warn_of_cpus(&work);
-    }
     let mut ledger = Ledger::open(campaign, &work, options, (&crew.seats, started))?;
     let threads: Vec<usize> = crew.seats.iter().map(|s| s.threads as usize).collect();
     let mut coordinator = Coordinator::new(crew, &threads, ledger.jobs()?, stop);
@@ -101,18 +98,6 @@ pub fn run(
         ledger.enter(event)?;
     }
     ledger.close()
-}
-
-/// Says which models are computed on CPUs although the ranks have GPUs.
-fn warn_of_cpus(work: &Work) {
-    let mut said: Vec<&str> = Vec::new();
-    for model in work.surfaces().map(|id| &work.surface(id).model).filter(|model| !model.has_kernels()) {
-        if !said.contains(&&model.name[..]) {
-            let family = model.potential.architecture();
-            log::warn!("model {}: there are no GPU kernels for {family}; it is computed on CPUs", model.name);
-            said.push(&model.name);
-        }
-    }
 }
 
 /// Evaluates a crystal as it is; also returns the scene, which knows what was evaluated.

@@ -11,6 +11,8 @@ use crate::engine::cpu::chgnet::ChgnetEngine;
 use crate::engine::cpu::mace::MaceEngine;
 use crate::engine::cpu::sevennet::SevennetEngine;
 #[cfg(feature = "cuda")]
+use crate::engine::cuda::chgnet::ChgnetEngine as CudaChgnet;
+#[cfg(feature = "cuda")]
 use crate::engine::cuda::mace::MaceEngine as CudaMace;
 #[cfg(feature = "cuda")]
 use crate::engine::cuda::sevennet::SevennetEngine as CudaSevennet;
@@ -53,8 +55,6 @@ pub struct Model {
 
 impl Model {
     /// An engine for the elements of a scene.
-    ///
-    /// A family without kernels is computed on CPUs wherever the rank is.
     pub fn engine(&self, elements: &[Element], place: &Place) -> Result<Box<dyn Engine>, EngineError> {
         let (family, head) = (&self.potential.family, self.head);
         Ok(match (family, place, self.precision) {
@@ -72,10 +72,18 @@ impl Model {
             (Family::Mace(mace), Place::Cpu, Precision::Double) => {
                 Box::new(MaceEngine::<f64>::new(mace, elements, head))
             }
-            (Family::Chgnet(chgnet), _, Precision::Single) => {
+            #[cfg(feature = "cuda")]
+            (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Single) => {
+                Box::new(CudaChgnet::<f32>::new(chgnet, elements, gpu.clone())?)
+            }
+            #[cfg(feature = "cuda")]
+            (Family::Chgnet(chgnet), Place::Gpu(gpu), Precision::Double) => {
+                Box::new(CudaChgnet::<f64>::new(chgnet, elements, gpu.clone())?)
+            }
+            (Family::Chgnet(chgnet), Place::Cpu, Precision::Single) => {
                 Box::new(ChgnetEngine::<f32>::new(chgnet, elements))
             }
-            (Family::Chgnet(chgnet), _, Precision::Double) => {
+            (Family::Chgnet(chgnet), Place::Cpu, Precision::Double) => {
                 Box::new(ChgnetEngine::<f64>::new(chgnet, elements))
             }
             #[cfg(feature = "cuda")]
@@ -94,25 +102,20 @@ impl Model {
             }
         })
     }
-
-    /// Whether there are kernels for its family.
-    pub fn has_kernels(&self) -> bool {
-        matches!(self.potential.family, Family::Mace(_) | Family::Sevennet(_))
-    }
 }
 
 #[cfg(feature = "cuda")]
 impl Model {
-    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators; none
-    /// if it computes on CPUs.
-    pub fn gpu_memory(&self, scene: &Scene) -> Result<Option<(usize, usize)>, EngineError> {
-        use crate::engine::cuda::{mace, sevennet};
+    /// Bytes that a GPU needs for a scene apart from the model and tables, and how many of them are pair operators.
+    pub fn gpu_memory(&self, scene: &Scene) -> Result<(usize, usize), EngineError> {
+        use crate::engine::cuda::{chgnet, mace, sevennet};
         match (&self.potential.family, self.precision) {
-            (Family::Mace(of), Precision::Single) => mace::memory_of::<f32>(of, scene, self.head).map(Some),
-            (Family::Mace(of), Precision::Double) => mace::memory_of::<f64>(of, scene, self.head).map(Some),
-            (Family::Sevennet(of), Precision::Single) => sevennet::memory_of::<f32>(of, scene).map(Some),
-            (Family::Sevennet(of), Precision::Double) => sevennet::memory_of::<f64>(of, scene).map(Some),
-            (Family::Chgnet(_), _) => Ok(None),
+            (Family::Mace(of), Precision::Single) => mace::memory_of::<f32>(of, scene, self.head),
+            (Family::Mace(of), Precision::Double) => mace::memory_of::<f64>(of, scene, self.head),
+            (Family::Sevennet(of), Precision::Single) => sevennet::memory_of::<f32>(of, scene),
+            (Family::Sevennet(of), Precision::Double) => sevennet::memory_of::<f64>(of, scene),
+            (Family::Chgnet(of), Precision::Single) => Ok((chgnet::memory_of::<f32>(of, scene)?, 0)),
+            (Family::Chgnet(of), Precision::Double) => Ok((chgnet::memory_of::<f64>(of, scene)?, 0)),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #![cfg(feature = "cuda")]
 
+#[path = "cuda/chgnet.rs"]
+mod chgnet;
 mod common;
 #[path = "shim/load.rs"]
 mod shim;
@@ -398,6 +400,18 @@ fn ranks_with_gpus_of_their_own_give_the_same_bits() {
     assert_eq!(bits_of(&folder.path().join("two.h5")), bits_of(&folder.path().join("one.h5")));
 }
 
+/// What makes the program run with them.
+fn sanitizers() -> [(&'static str, String); 4] {
+    let libraries = shim::build("shim-sanitize", &["--sanitize"]);
+    let asan = Command::new("c++").arg("-print-file-name=libasan.so").output().unwrap().stdout;
+    [
+        ("LD_LIBRARY_PATH", libraries.to_str().unwrap().to_string()),
+        ("LD_PRELOAD", String::from_utf8(asan).unwrap().trim().to_string()),
+        ("ASAN_OPTIONS", "detect_leaks=0".to_string()),
+        ("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1".to_string()),
+    ]
+}
+
 /// All kernels once more under AddressSanitizer and UndefinedBehaviorSanitizer, which end the program with a report.
 #[test]
 fn sanitizers_find_nothing() {
@@ -405,16 +419,9 @@ fn sanitizers_find_nothing() {
         return;
     }
     let folder = common::campaign_folder();
-    let libraries = shim::build("shim-sanitize", &["--sanitize"]);
-    let asan = Command::new("c++").arg("-print-file-name=libasan.so").output().unwrap().stdout;
-    let asan = String::from_utf8(asan).unwrap();
+    let variables = sanitizers();
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(k, v)| (*k, v.as_str())).collect();
     for precision in ["f32", "f64"] {
-        let variables = [
-            ("LD_LIBRARY_PATH", libraries.to_str().unwrap()),
-            ("LD_PRELOAD", asan.trim()),
-            ("ASAN_OPTIONS", "detect_leaks=0"),
-            ("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1"),
-        ];
         let arguments = ["run", "campaign.toml", "--restart", "--engine", "cuda", "--dtype", precision];
         succeeded(&program(folder.path(), &arguments, &variables));
     }

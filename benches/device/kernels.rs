@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use s2dpes::engine::cuda::CudaReal;
-use s2dpes::engine::cuda::pairs::{Network, PairEngine};
 use s2dpes::engine::cuda::queue::Kernel;
-use s2dpes::engine::{Engine, Scene, Step};
+use s2dpes::engine::{Scene, Step};
 use s2dpes::landscape::Point;
 use serde_json::{Value, json};
 
+use super::engines::GpuEngine;
 use super::{Failure, median};
 
-/// Points of the batch, so that it runs in one slot: those of other slots would overlap it.
-const BATCH: usize = 4096;
 /// What is computed once for a landscape, before the times are taken.
 const ONCE: &str = "operators of pairs that no axis moves";
 
-/// Kernels that do the steps of [`Engine::cost`] whose names begin so.
-const PARTS: [(&str, &[Kernel], &[&str]); 4] = [
+/// A name, kernels, and the steps of [`s2dpes::engine::Engine::cost`] that they do, whose names begin so.
+type Part = (&'static str, &'static [Kernel], &'static [&'static str]);
+
+/// Of families with pair operators.
+const PAIRS: [Part; 4] = [
     ("matrix products", &[Kernel::Linear], &["linear maps", "updates and readouts"]),
     ("contractions", &[Kernel::Contract], &["symmetric contractions"]),
     (
@@ -53,14 +54,64 @@ const PARTS: [(&str, &[Kernel], &[&str]); 4] = [
     ),
 ];
 
-/// A value for each of [`PARTS`].
-pub fn measure<T: CudaReal, N: Network<T>>(
-    gpu: &mut PairEngine<T, N>,
+/// Of CHGNet.
+const CHGNET: [Part; 4] = [
+    (
+        "matrix products and messages",
+        &[
+            Kernel::LinearRows,
+            Kernel::BondMessages,
+            Kernel::AngleMessages,
+            Kernel::UpdateAngles,
+            Kernel::SumAtoms,
+            Kernel::SumBonds,
+        ],
+        &["messages along", "updates of angles", "readout"],
+    ),
+    (
+        "functions from tables",
+        &[Kernel::LookUp, Kernel::LongMessages, Kernel::FirstAtoms],
+        &["functions of distances and angles"],
+    ),
+    (
+        "bonds and angles",
+        &[
+            Kernel::BondLengths,
+            Kernel::CountRows,
+            Kernel::ScanRows,
+            Kernel::FillBonds,
+            Kernel::FillDirected,
+            Kernel::FillAngles,
+        ],
+        &[],
+    ),
+    (
+        "distances, energies",
+        &[
+            Kernel::Embed,
+            Kernel::DistanceCost,
+            Kernel::NormAtoms,
+            Kernel::Activate,
+            Kernel::LinearReadout,
+            Kernel::Energy,
+        ],
+        &[],
+    ),
+];
+
+/// A value for each part of the engine.
+pub fn measure<T: CudaReal>(
+    gpu: &mut GpuEngine<T>,
     scene: &Arc<Scene>,
     points: &[Point],
     rounds: usize,
 ) -> Result<Vec<Value>, Failure> {
-    let points = &points[..points.len().min(BATCH)];
+    let parts = match gpu {
+        GpuEngine::Mace(_) | GpuEngine::Sevennet(_) => PAIRS,
+        GpuEngine::Chgnet(_) => CHGNET,
+    };
+    // One batch, so that it runs in one slot: those of other slots would overlap it.
+    let points = &points[..points.len().min(gpu.batch())];
     gpu.evaluate(scene, points)?;
     let mut times: HashMap<&str, Vec<f64>> = HashMap::new();
     for _ in 0..rounds {
@@ -76,10 +127,12 @@ pub fn measure<T: CudaReal, N: Network<T>>(
     let total: f64 = times.values().sum();
     let steps: Vec<Step> = gpu.cost(scene, points)?.steps.into_iter().filter(|s| s.name != ONCE).collect();
     let is_of = |step: &Step, names: &[&str]| names.iter().any(|name| step.name.starts_with(name));
-    if let Some(step) = steps.iter().find(|s| !PARTS.iter().any(|(.., names)| is_of(s, names))) {
-        return Err(format!("no kernels are known for the step \"{}\"; add it to PARTS", step.name).into());
+    if let Some(step) = steps.iter().find(|s| !parts.iter().any(|(.., names)| is_of(s, names))) {
+        return Err(
+            format!("no kernels are known for the step \"{}\"; add it to its parts", step.name).into()
+        );
     }
-    let part = |(part, kernels, names): &(&str, &[Kernel], &[&str])| {
+    let part = |(part, kernels, names): &Part| {
         let own: HashMap<&str, f64> =
             kernels.iter().filter_map(|k| Some((name(*k), *times.get(name(*k))?))).collect();
         let milliseconds: f64 = own.values().sum();
@@ -102,7 +155,7 @@ pub fn measure<T: CudaReal, N: Network<T>>(
             "GB_per_s": rate(bytes).map(|r| r / 1e9),
         })
     };
-    Ok(PARTS.iter().map(part).collect())
+    Ok(parts.iter().map(part).collect())
 }
 
 fn name(kernel: Kernel) -> &'static str {

@@ -3,6 +3,7 @@
 //! ```text
 //! checks     the CUDA engine against the CPU engine and against itself
 //! rates      points a second
+//! engines    the CUDA engine of a model, whatever its family
 //! kernels    time and counted work of kernels
 //! ceilings   what the GPU can do at most, measured with two plain kernels
 //! program    s2dpes from its command to the file
@@ -11,6 +12,7 @@
 
 pub mod ceilings;
 pub mod checks;
+pub mod engines;
 pub mod kernels;
 pub mod output;
 pub mod program;

@@ -129,10 +129,10 @@ fn cost_of(work: &Work, id: SurfaceId) -> Result<String, Failure> {
 #[cfg(feature = "cuda")]
 fn on_a_gpu(model: &Model, scene: &Scene) -> String {
     match model.gpu_memory(scene) {
-        Ok(Some((all, kept))) => {
+        Ok((all, 0)) => format!("on a GPU: {} of memory at most\n", bytes(all)),
+        Ok((all, kept)) => {
             format!("on a GPU: {} of memory at most, {} of it pair operators\n", bytes(all), bytes(kept))
         }
-        Ok(None) => "on CPUs only\n".to_string(),
         Err(why) => format!("on a GPU: {why}\n"),
     }
 }

@@ -7,7 +7,7 @@ pub mod mace;
 pub mod pairs;
 mod real;
 pub mod sevennet;
-mod table;
+pub(in crate::engine) mod table;
 
 pub use gemm::{Matrix, multiply};
 pub use real::{LANES, Real};

@@ -11,17 +11,21 @@
 //! device       what GPUs there are; one of them, opened, with its kernels
 //! layout       structures that kernels and host share
 //! queue        kernels by name, streams, buffers
+//! memory       how many points fit into a device
 //! pairs        models with pair operators: what families share
 //! mace         MACE
 //! sevennet     SevenNet
+//! chgnet       CHGNet
 //! ```
 
 pub mod cache;
+pub mod chgnet;
 pub mod compile;
 pub mod device;
 pub mod layout;
 mod library;
 pub mod mace;
+pub mod memory;
 pub mod pairs;
 pub mod queue;
 pub mod sevennet;

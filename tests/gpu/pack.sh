@@ -100,6 +100,10 @@ END
     done
 fi
 
+# Under GPL-3.0, where tests/reference/sevennet-0.sh has fetched it.
+checkpoint=target/sevennet/checkpoint_sevennet_0.pth
+[ -n "$dry" ] || [ ! -f $checkpoint ] || cp $checkpoint "$folder/models/sevennet-0.pth"
+
 tar -C "$(dirname "$folder")" -cf - "$(basename "$folder")" | gzip -9 >"$folder.tar.gz"
 size=$(($(wc -c <"$folder.tar.gz") / 1048576))
 echo "$folder.tar.gz: $size MiB"

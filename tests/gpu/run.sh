@@ -2,8 +2,8 @@
 # run.sh [--dry-run] [FOLDER]
 # Proves and times s2dpes on this machine's GPU. FOLDER is what pack.sh made, by default the one that this script lies
 # in. Writes FOLDER/results/gpu-DEVICE.md as it goes, and prints a table of all checks last; fails if one of them did.
-# Takes 9 minutes at most. PEERS_PYTHON (python3) may have mace-torch, cuequivariance-torch or symmetrix-xl for a GPU to
-# compare with. With REQUIRE_GPU=1 it fails without compute-sanitizer, too.
+# Takes 10 minutes at most. PEERS_PYTHON (python3) may have mace-torch, cuequivariance-torch, symmetrix-xl, chgnet or
+# sevenn for a GPU to compare with. With REQUIRE_GPU=1 it fails without compute-sanitizer, too.
 # --dry-run packs a folder and runs everything small through tests/shim, without a GPU: no figure means anything.
 set -u
 own=$(cd "$(dirname "$0")/../.." && pwd)
@@ -122,6 +122,9 @@ output = "small.h5"
 [[model]]
 name = "demo-wn"
 file = "embedded:demo-wn"
+[[model]]
+name = "chgnet"
+file = "embedded:chgnet-0.3.0"
 [[structure]]
 file = "../configs/structures/W2N3_chgnet.extxyz"
 [[structure.landscape]]
@@ -150,8 +153,11 @@ if [ -n "$dry" ]; then
         --program bin/s2dpes --program-points 6 --model embedded:demo-wn --points 4 --rounds 2 --sample 6 \
         --landscape $nitride:W1.x,W1.z --landscape $nitride:W1.x,N1.z
 else
-    check bench 140 env "$libraries" bin/gpu --output "$results/gpu.jsonl" --program bin/s2dpes \
-        --model models/mp0-medium.model --model models/mp0-small.model \
+    sevennet=""
+    [ ! -f models/sevennet-0.pth ] || sevennet="--model models/sevennet-0.pth"
+    # shellcheck disable=SC2086  # none or two words
+    check bench 170 env "$libraries" bin/gpu --output "$results/gpu.jsonl" --program bin/s2dpes \
+        --model models/mp0-medium.model --model models/mp0-small.model --model embedded:chgnet-0.3.0 $sevennet \
         --landscape $nitride:W1.x,W1.z --landscape $nitride:W1.x,N1.z \
         --landscape $alloy:Mn2.x,Mn2.y --landscape $arsenide:As1.z,Ga1.z --points 128 --rounds 3
 fi
@@ -165,7 +171,8 @@ if [ -z "$dry" ]; then
 from importlib.util import find_spec
 import torch
 if torch.cuda.is_available():
-    modules = {"mace": ["mace"], "cuequivariance": ["mace", "cuequivariance_torch"], "symmetrix": ["symmetrix"]}
+    modules = {"mace": ["mace"], "cuequivariance": ["mace", "cuequivariance_torch"], "symmetrix": ["symmetrix"],
+               "chgnet": ["chgnet"], "sevenn": ["sevenn"]}
     print(*(name for name, needed in modules.items() if all(map(find_spec, needed))))
 END
     )
@@ -175,11 +182,15 @@ why="no Python with torch for GPUs; name one by PEERS_PYTHON"
 [ -n "$found" ] || note "other programs" SKIP "$why"
 for program in $found; do
     model=models/mp0-medium.model
-    if [ "$program" = symmetrix ]; then
-        extract=$(dirname "$(command -v "$python")")/symmetrix_extract_mace
-        timeout 30 "$extract" -m $model --atomic-numbers 7 25 31 33 74 79 -o target/mp0-medium.json >>"$log" 2>&1
-        model=target/mp0-medium.json
-    fi
+    case $program in
+        symmetrix)
+            extract=$(dirname "$(command -v "$python")")/symmetrix_extract_mace
+            timeout 30 "$extract" -m $model --atomic-numbers 7 25 31 33 74 79 -o target/mp0-medium.json >>"$log" 2>&1
+            model=target/mp0-medium.json
+            ;;
+        chgnet) model=0.3.0 ;;
+        sevenn) model=SevenNet-0 ;;
+    esac
     bad=INCOMPLETE
     check "$program" 35 "$python" tests/gpu/peers.py "$results/peers.jsonl" "$program" $model $nitride $alloy $arsenide
 done

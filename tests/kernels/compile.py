@@ -23,7 +23,8 @@ RESULT = ROOT / "benches/results/kernels.md"
 # Bytes of shared memory of a multiprocessor.
 ARCHITECTURES = {"sm_80": 164 << 10, "sm_90": 228 << 10}
 PRECISIONS = {"float32": False, "float64": True}
-HOT = {"linear", "contract", "first_messages", "later_messages", "apply_first", "apply_later", "operators"}
+HOT = {"linear", "contract", "first_messages", "later_messages", "apply_first", "apply_later", "operators",
+       "linear_rows", "bond_messages", "angle_messages"}
 BLOCK_WARPS = 4
 NOTE = "- date: "
 

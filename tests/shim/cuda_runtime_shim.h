@@ -108,6 +108,7 @@ T __ldg(const T* pointer) {
 inline double rsqrt(double value) { return 1.0 / sqrt(value); }
 inline float rsqrt(float value) { return 1.0f / sqrtf(value); }
 inline float rsqrtf(float value) { return rsqrt(value); }
+inline float __fdividef(float a, float b) { return a / b; }
 inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
 inline float __int_as_float(int value) { return std::bit_cast<float>(value); }
 

@@ -16,8 +16,8 @@ mod cost;
 mod first;
 mod forward;
 mod gated;
-mod rows;
-mod weights;
+pub(in crate::engine) mod rows;
+pub(in crate::engine) mod weights;
 
 use std::sync::Arc;
 
@@ -44,6 +44,16 @@ impl<T: Real> ChgnetEngine<T> {
     pub fn new(model: &Chgnet, elements: &[Element]) -> Self {
         ChgnetEngine { weights: Arc::new(Weights::new(model, elements)) }
     }
+}
+
+/// What points of a scene cost, wherever they are evaluated.
+#[cfg(feature = "cuda")]
+pub(in crate::engine) fn cost_of<T: Real>(
+    scene: &Scene,
+    weights: &Weights<T>,
+    points: &[Point],
+) -> Result<Cost, EngineError> {
+    Ok(cost::cost(scene, &weights.sites(scene)?, weights, points))
 }
 
 impl<T: Real> Engine for ChgnetEngine<T> {

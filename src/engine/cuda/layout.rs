@@ -297,6 +297,84 @@ shared! {
         scale: f64,
     }
 
+    /// A directed bond of a network.
+    struct BondCandidate {
+        /// Its bond without direction.
+        bond: i32,
+        /// Site.
+        receiver: i32,
+        /// Site.
+        sender: i32,
+        /// Neighbours that it stands for.
+        weight: f32,
+    }
+
+    /// An angle of a network.
+    struct AngleCandidate {
+        /// Bond without direction of the first leg.
+        bond: i32,
+        /// Of the second leg.
+        other: i32,
+        /// Directed bond that is the first leg.
+        directed: i32,
+        /// Second leg.
+        leg: i32,
+        /// Site.
+        centre: i32,
+        /// Angles that it stands for.
+        weight: f32,
+    }
+
+    /// A directed bond that is short enough.
+    struct BondRow {
+        /// Row of an atom.
+        centre: i32,
+        /// Row of an atom.
+        neighbour: i32,
+        /// Row of its bond without direction.
+        bond: i32,
+        /// Neighbours that it stands for.
+        weight: f32,
+    }
+
+    /// An angle whose legs are short enough.
+    struct AngleRow {
+        /// Row of the first leg's bond without direction.
+        bond: i32,
+        /// Of the second leg's.
+        other: i32,
+        /// Row of an atom.
+        centre: i32,
+        /// Angles that it stands for.
+        weight: f32,
+    }
+
+    /// The grid of a table.
+    struct TableGrid {
+        /// Intervals in a unit of what it is over.
+        inverse_step: f64,
+        /// Intervals.
+        intervals: i32,
+        /// Unused.
+        padding: i32,
+    }
+
+    /// Where bonds end, and the tables over them.
+    struct RowLimits {
+        /// Angstrom.
+        cutoff: f64,
+        /// Of the legs of angles, Angstrom.
+        angle_cutoff: f64,
+        /// Up to the cutoff.
+        bonds: TableGrid,
+        /// Up to the angle cutoff.
+        short_bonds: TableGrid,
+        /// From there on up to the cutoff.
+        first_messages: TableGrid,
+        /// Up to pi.
+        angles: TableGrid,
+    }
+
     /// What comes out for a point.
     struct PointOutput {
         /// eV per atom.

@@ -51,6 +51,23 @@ kernels! {
     LinearReadout = "linear_readout",
     HiddenReadout = "hidden_readout",
     Energy = "energy",
+    BondLengths = "bond_lengths",
+    CountRows = "count_rows",
+    ScanRows = "scan_rows",
+    FillBonds = "fill_bonds",
+    FillDirected = "fill_directed",
+    FillAngles = "fill_angles",
+    LookUp = "look_up",
+    FirstAtoms = "first_atoms",
+    LongMessages = "long_messages",
+    LinearRows = "linear_rows",
+    BondMessages = "bond_messages",
+    AngleMessages = "angle_messages",
+    UpdateAngles = "update_angles",
+    SumAtoms = "sum_atoms",
+    SumBonds = "sum_bonds",
+    NormAtoms = "norm_atoms",
+    Activate = "activate",
 }
 
 /// Times of launches, for benchmarks: nothing is noted unless somebody asks for it.

@@ -15,6 +15,9 @@ const FILES: &[(&str, &str)] = &[
     ("gate.cu", include_str!("../../../kernels/gate.cu")),
     ("contraction.cu", include_str!("../../../kernels/contraction.cu")),
     ("readout.cu", include_str!("../../../kernels/readout.cu")),
+    ("bond_rows.cu", include_str!("../../../kernels/bond_rows.cu")),
+    ("row_features.cu", include_str!("../../../kernels/row_features.cu")),
+    ("gated.cu", include_str!("../../../kernels/gated.cu")),
 ];
 
 /// All kernels as one source, whose errors name the file that they are in.

@@ -11,55 +11,55 @@ use crate::potential::chgnet::Fourier;
 
 /// A directed bond into a site.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BondRow {
+pub(in crate::engine) struct BondRow {
     /// Rows of the two sites and of the undirected bond.
-    pub(super) centre: usize,
-    pub(super) neighbour: usize,
-    pub(super) bond: usize,
-    pub(super) weight: f64,
+    pub(in crate::engine) centre: usize,
+    pub(in crate::engine) neighbour: usize,
+    pub(in crate::engine) bond: usize,
+    pub(in crate::engine) weight: f64,
 }
 
 /// An angle.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AngleRow {
+pub(in crate::engine) struct AngleRow {
     /// Rows of the undirected bonds and of the site.
-    pub(super) bond: usize,
-    pub(super) other: usize,
-    pub(super) centre: usize,
-    pub(super) weight: f64,
+    pub(in crate::engine) bond: usize,
+    pub(in crate::engine) other: usize,
+    pub(in crate::engine) centre: usize,
+    pub(in crate::engine) weight: f64,
 }
 
 /// The rows of some points.
-pub(super) struct Rows<T> {
+pub(in crate::engine) struct Rows<T> {
     /// Sites of a point.
-    pub(super) sites: usize,
+    pub(in crate::engine) sites: usize,
     /// How many undirected bonds, the first ones, are shorter than the angle cutoff.
-    pub(super) short: usize,
+    pub(in crate::engine) short: usize,
     /// By undirected bond: its place in the tables over the cutoff.
-    pub(super) places: Vec<Place<T>>,
+    pub(in crate::engine) places: Vec<Place<T>>,
     /// By long undirected bond: its place in the tables of the first messages.
-    pub(super) first_places: Vec<Place<T>>,
+    pub(in crate::engine) first_places: Vec<Place<T>>,
     /// By short undirected bond: its place in the table over the angle cutoff.
-    pub(super) short_places: Vec<Place<T>>,
+    pub(in crate::engine) short_places: Vec<Place<T>>,
     /// By centre.
-    pub(super) bonds: Vec<BondRow>,
+    pub(in crate::engine) bonds: Vec<BondRow>,
     /// Those of them that are short.
-    pub(super) short_bonds: Vec<BondRow>,
+    pub(in crate::engine) short_bonds: Vec<BondRow>,
     /// By bond.
-    pub(super) angles: Vec<AngleRow>,
+    pub(in crate::engine) angles: Vec<AngleRow>,
     /// By angle: its place in the table over the angle.
-    pub(super) angle_places: Vec<Place<T>>,
+    pub(in crate::engine) angle_places: Vec<Place<T>>,
     /// Of the point at hand, by undirected bond of the network: its length.
     lengths: Vec<f64>,
     /// By point and undirected bond of the network: its row.
-    rows: Vec<usize>,
+    pub(in crate::engine) rows: Vec<usize>,
 }
 
 /// Not among the rows.
 const NONE: usize = usize::MAX;
 
 impl<T: Real> Rows<T> {
-    pub(super) fn new() -> Rows<T> {
+    pub(in crate::engine) fn new() -> Rows<T> {
         Rows {
             sites: 0,
             short: 0,
@@ -76,7 +76,7 @@ impl<T: Real> Rows<T> {
     }
 
     /// Finds the rows of some points.
-    pub(super) fn find(&mut self, scene: &Scene, weights: &Weights<T>, points: &[Point]) {
+    pub(in crate::engine) fn find(&mut self, scene: &Scene, weights: &Weights<T>, points: &[Point]) {
         self.sites = scene.sites.len();
         self.places.clear();
         self.first_places.clear();

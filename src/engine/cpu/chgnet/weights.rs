@@ -12,117 +12,117 @@ use crate::engine::{EngineError, Scene};
 use crate::potential::chgnet::{Branch, Chgnet, Convolution, FEATURES, GatedMlp, Linear, Norm};
 
 /// Features of both branches of a gated message, those of the core first.
-pub(super) const BOTH: usize = 2 * FEATURES;
+pub(in crate::engine) const BOTH: usize = 2 * FEATURES;
 
 /// Intervals of a table are so many times [`Real::TABLE_INTERVALS`]: the radial functions have waves of 0.35 Angstrom.
 const FINER: usize = 2;
 
 /// Where the columns of a table are.
-pub(super) struct Columns;
+pub(in crate::engine) struct Columns;
 
 impl Columns {
     /// First features of a bond or an angle.
-    pub(super) const FEATURES: usize = 0;
+    pub(in crate::engine) const FEATURES: usize = 0;
     /// Of a bond: w.
-    pub(super) const WEIGHTS: usize = FEATURES;
+    pub(in crate::engine) const WEIGHTS: usize = FEATURES;
 
     /// Of a bond with its first features: what it adds to the first layers of an atom layer but the first, `[BOTH]`.
-    pub(super) fn of_bond(layer: usize) -> usize {
+    pub(in crate::engine) fn of_bond(layer: usize) -> usize {
         2 * FEATURES + (layer - 1) * BOTH
     }
 
     /// Of an angle with its first features: what it adds to the first layers of the first bond layer, `[BOTH]`.
-    pub(super) const BOND_LAYER: usize = FEATURES;
+    pub(in crate::engine) const BOND_LAYER: usize = FEATURES;
     /// The same for the first update of the angles.
-    pub(super) const ANGLE_LAYER: usize = FEATURES + BOTH;
+    pub(in crate::engine) const ANGLE_LAYER: usize = FEATURES + BOTH;
 }
 
 /// All weights.
-pub(super) struct Weights<T> {
-    pub(super) elements: Vec<ElementWeights<T>>,
+pub(in crate::engine) struct Weights<T> {
+    pub(in crate::engine) elements: Vec<ElementWeights<T>>,
     /// By distance up to the cutoff, see [`Columns`].
-    pub(super) bond_table: Table<T>,
+    pub(in crate::engine) bond_table: Table<T>,
     /// By distance up to the angle cutoff: v, `[C]`.
-    pub(super) short_table: Table<T>,
+    pub(in crate::engine) short_table: Table<T>,
     /// By angle up to pi, see [`Columns`].
-    pub(super) angle_table: Table<T>,
-    pub(super) cutoff: f64,
-    pub(super) angle_cutoff: f64,
-    pub(super) atom_layers: Vec<AtomLayer<T>>,
-    pub(super) bond_layers: Vec<BondLayer<T>>,
+    pub(in crate::engine) angle_table: Table<T>,
+    pub(in crate::engine) cutoff: f64,
+    pub(in crate::engine) angle_cutoff: f64,
+    pub(in crate::engine) atom_layers: Vec<AtomLayer<T>>,
+    pub(in crate::engine) bond_layers: Vec<BondLayer<T>>,
     /// The updates of the angles after each bond layer but the last.
-    pub(super) angle_layers: Vec<BondInputs<T>>,
-    pub(super) readout_norm: [Vec<T>; 2],
+    pub(in crate::engine) angle_layers: Vec<BondInputs<T>>,
+    pub(in crate::engine) readout_norm: [Vec<T>; 2],
     /// Hidden layers of the readout: matrix and bias.
-    pub(super) readout: Vec<(Matrix<T>, Vec<T>)>,
+    pub(in crate::engine) readout: Vec<(Matrix<T>, Vec<T>)>,
     /// The last layer.
-    pub(super) last: Vec<T>,
-    pub(super) last_bias: f64,
+    pub(in crate::engine) last: Vec<T>,
+    pub(in crate::engine) last_bias: f64,
 }
 
 /// What depends on an element.
-pub(super) struct ElementWeights<T> {
+pub(in crate::engine) struct ElementWeights<T> {
     element: Element,
-    pub(super) embedding: Vec<T>,
+    pub(in crate::engine) embedding: Vec<T>,
     /// Of an isolated atom, eV.
-    pub(super) energy: f64,
+    pub(in crate::engine) energy: f64,
     /// Along long bonds in the first atom layer, by neighbouring element: see [`first::messages`].
-    pub(super) messages: Vec<Table<T>>,
+    pub(in crate::engine) messages: Vec<Table<T>>,
 }
 
 /// Convolution over the bonds of an atom.
-pub(super) struct AtomLayer<T> {
+pub(in crate::engine) struct AtomLayer<T> {
     /// Centre, then neighbour: `[C][2 BOTH]`.
-    pub(super) atom: Matrix<T>,
+    pub(in crate::engine) atom: Matrix<T>,
     /// Bias of both branches, for the centre; zeros for the neighbour.
-    pub(super) atom_bias: Vec<T>,
+    pub(in crate::engine) atom_bias: Vec<T>,
     /// `[C][BOTH]`.
-    pub(super) bond: Matrix<T>,
-    pub(super) gated: Gated<T>,
+    pub(in crate::engine) bond: Matrix<T>,
+    pub(in crate::engine) gated: Gated<T>,
     /// `[C][C]`.
-    pub(super) output: Matrix<T>,
+    pub(in crate::engine) output: Matrix<T>,
 }
 
 /// Convolution over the angles of a bond.
-pub(super) struct BondLayer<T> {
-    pub(super) inputs: BondInputs<T>,
+pub(in crate::engine) struct BondLayer<T> {
+    pub(in crate::engine) inputs: BondInputs<T>,
     /// `[C][C]`.
-    pub(super) output: Matrix<T>,
+    pub(in crate::engine) output: Matrix<T>,
 }
 
 /// A gated message of a bond, another bond, an angle and the centre.
-pub(super) struct BondInputs<T> {
+pub(in crate::engine) struct BondInputs<T> {
     /// The bond, then the other bond: `[C][2 BOTH]`.
-    pub(super) bond: Matrix<T>,
+    pub(in crate::engine) bond: Matrix<T>,
     /// `[C][BOTH]`.
-    pub(super) angle: Matrix<T>,
+    pub(in crate::engine) angle: Matrix<T>,
     /// `[C][BOTH]`.
-    pub(super) atom: Matrix<T>,
-    pub(super) atom_bias: Vec<T>,
-    pub(super) gated: Gated<T>,
+    pub(in crate::engine) atom: Matrix<T>,
+    pub(in crate::engine) atom_bias: Vec<T>,
+    pub(in crate::engine) gated: Gated<T>,
 }
 
 /// What follows the first layer of a gated message.
-pub(super) struct Gated<T> {
+pub(in crate::engine) struct Gated<T> {
     /// Second layers of core and gate, if there are any.
-    pub(super) second: Option<[Matrix<T>; 2]>,
+    pub(in crate::engine) second: Option<[Matrix<T>; 2]>,
     /// Their bias, `[BOTH]`; zeros without them.
-    pub(super) bias: Vec<T>,
+    pub(in crate::engine) bias: Vec<T>,
     /// Of the norms, `[BOTH]`; the mean of what they see is zero already.
-    pub(super) scale: Vec<T>,
-    pub(super) shift: Vec<T>,
+    pub(in crate::engine) scale: Vec<T>,
+    pub(in crate::engine) shift: Vec<T>,
 }
 
 /// A site in terms of the model.
-pub(super) struct SiteWeights {
+pub(in crate::engine) struct SiteWeights {
     /// Place of its element in [`Weights::elements`].
-    pub(super) element: usize,
+    pub(in crate::engine) element: usize,
     /// Atoms that it stands for, as a share of all.
-    pub(super) share: f64,
+    pub(in crate::engine) share: f64,
 }
 
 impl<T: Real> Weights<T> {
-    pub(super) fn new(model: &Chgnet, elements: &[Element]) -> Weights<T> {
+    pub(in crate::engine) fn new(model: &Chgnet, elements: &[Element]) -> Weights<T> {
         let mut known: Vec<(Element, usize)> =
             elements.iter().filter_map(|e| Some((*e, model.element_index(*e)?))).collect();
         known.sort_unstable();
@@ -153,7 +153,7 @@ impl<T: Real> Weights<T> {
     }
 
     /// The sites of a scene in terms of the model.
-    pub(super) fn sites(&self, scene: &Scene) -> Result<Vec<SiteWeights>, EngineError> {
+    pub(in crate::engine) fn sites(&self, scene: &Scene) -> Result<Vec<SiteWeights>, EngineError> {
         if scene.network.is_none() {
             return Err(EngineError::Scene);
         }

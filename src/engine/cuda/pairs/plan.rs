@@ -181,7 +181,7 @@ fn incoming(geometry: &Geometry, scalars: usize) -> (Vec<Incoming>, Vec<i32>) {
     (all, begins)
 }
 
-fn separation(scene: &Scene) -> SeparationPlan {
+pub(in crate::engine::cuda) fn separation(scene: &Scene) -> SeparationPlan {
     let cost = &scene.separation;
     let atoms = cost.atoms();
     let form = |atom: &crate::landscape::EmbeddedAtom| {

@@ -175,7 +175,10 @@ pub struct SeparationTables {
 }
 
 impl SeparationTables {
-    fn new(queue: &Queue, plan: &SeparationPlan) -> Result<SeparationTables, DriverError> {
+    pub(in crate::engine::cuda) fn new(
+        queue: &Queue,
+        plan: &SeparationPlan,
+    ) -> Result<SeparationTables, DriverError> {
         Ok(SeparationTables {
             cell: queue.upload(&[plan.cell])?,
             forms: queue.upload(&plan.forms)?,

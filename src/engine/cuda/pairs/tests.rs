@@ -2,7 +2,7 @@
 //! `REQUIRE_GPU` set they run on one.
 
 #[path = "../../../../tests/shim/load.rs"]
-mod shim;
+pub(in crate::engine::cuda) mod shim;
 
 mod messages;
 pub(in crate::engine::cuda) mod operators;
