@@ -110,20 +110,24 @@ impl<T: Real> Block<'_, T> {
                 }
             }
             for (path, columns) in self.operators.interactions.layers[layer].paths.iter().enumerate() {
-                terms.clear();
-                for (_, direction) in incoming {
-                    let Rows { first, shape, components: [_, sender], .. } = direction.blocks[layer][path];
-                    let feature = up.map_or(0, |_| inputs.row(columns.path.l1, sender, 0));
-                    let (first, feature) = (vectors(first), vectors(feature));
-                    terms.push(Term { first, components: shape[1], feature });
-                }
                 let width = vectors(columns.width);
                 for (m, row) in components.of(columns.path.l3, receiver).enumerate() {
+                    terms.clear();
+                    for (index, (_, direction)) in incoming.iter().enumerate() {
+                        let Rows { first, shape, components: [_, sender], .. } =
+                            direction.blocks[layer][path];
+                        let feature = vectors(up.map_or(0, |_| inputs.row(columns.path.l1, sender, 0)));
+                        let first = vectors(first) + m * shape[1] * width;
+                        terms.extend((0..shape[1]).map(|m1| Term {
+                            direction: index,
+                            first: first + m1 * width,
+                            feature: feature + m1 * BLOCK * width,
+                        }));
+                    }
                     for point in 0..self.points() {
                         let operators = &operators[point * incoming.len()..][..incoming.len()];
                         let start = layers[layer].messages.row(columns.path.l3, row, point) + columns.slot;
-                        let sum =
-                            Sum::<T, S> { simd, terms: &terms, operators, up, component: m, point, width };
+                        let sum = Sum::<T, S> { simd, terms: &terms, operators, up, point, width };
                         sum.write(&mut sums[vectors(start)..][..width]);
                     }
                 }
@@ -192,13 +196,11 @@ impl<T: Real> Sink<T> for Add<'_, T> {
     }
 }
 
-/// What a sender adds to a path's messages, counted in vectors.
+/// An operator's row and the features that it acts on at the first point, counted in vectors.
 struct Term {
-    /// First row of the operator.
+    /// Place among the directions into the site.
+    direction: usize,
     first: usize,
-    /// Components of l1.
-    components: usize,
-    /// The first one's features at the first point.
     feature: usize,
 }
 
@@ -206,12 +208,10 @@ struct Term {
 struct Sum<'a, T: Real, S: Simd> {
     simd: S,
     terms: &'a [Term],
-    /// By term.
+    /// By direction.
     operators: &'a [&'a [T::Vector<S>]],
     /// Features, which layer 0 does without.
     up: Option<&'a [T::Vector<S>]>,
-    /// Component of l3.
-    component: usize,
     point: usize,
     /// Vectors of a row.
     width: usize,
@@ -239,22 +239,18 @@ impl<T: Real, S: Simd> Sum<'_, T, S> {
     #[inline(always)]
     fn strip<const N: usize>(&self, k: usize, out: &mut [T::Vector<S>]) {
         let mut sums = [T::splat(self.simd, T::ZERO); N];
-        for (term, operator) in self.terms.iter().zip(self.operators) {
-            let first = term.first + self.component * term.components * self.width + k;
-            for m1 in 0..term.components {
-                let row = &operator[first + m1 * self.width..][..N];
-                match self.up {
-                    Some(up) => {
-                        let feature = term.feature + (m1 * BLOCK + self.point) * self.width + k;
-                        let feature = &up[feature..][..N];
-                        for i in 0..N {
-                            sums[i] = T::multiply_add(self.simd, row[i], feature[i], sums[i]);
-                        }
+        for term in self.terms {
+            let row = &self.operators[term.direction][term.first + k..][..N];
+            match self.up {
+                Some(up) => {
+                    let feature = &up[term.feature + self.point * self.width + k..][..N];
+                    for i in 0..N {
+                        sums[i] = T::multiply_add(self.simd, row[i], feature[i], sums[i]);
                     }
-                    None => {
-                        for i in 0..N {
-                            sums[i] = <T as Real>::add(self.simd, sums[i], row[i]);
-                        }
+                }
+                None => {
+                    for i in 0..N {
+                        sums[i] = <T as Real>::add(self.simd, sums[i], row[i]);
                     }
                 }
             }
