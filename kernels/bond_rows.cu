@@ -59,8 +59,8 @@ struct TableGrid {
     int padding;
 };
 
-// Where bonds end, where short ones end, and the tables over them: up to the cutoff, up to the angle cutoff, of the first
-// messages from there on, and over the angle.
+// Where bonds end, where short ones end, and the tables over them: up to the cutoff, up to the angle cutoff, of the
+// first messages from there on, and over the angle.
 struct RowLimits {
     double cutoff;
     double angle_cutoff;
@@ -88,8 +88,8 @@ __device__ __forceinline__ int lanes_before(unsigned mask) {
 }
 
 // A thread a bond of a point; `vectors` are those of directed bonds, of which `bonds` names one for each.
-KERNEL(bond_lengths)(const double* vectors, const int* bonds, const double* values, int axes, int bond_count, int points,
-                     double* lengths) {
+KERNEL(bond_lengths)(const double* vectors, const int* bonds, const double* values, int axes, int bond_count,
+                     int points, double* lengths) {
     unsigned id = thread_number();
     if (id >= (unsigned)points * bond_count) return;
     double v[3];
@@ -169,8 +169,8 @@ KERNEL(scan_rows)(const int* counts, int sites, int points, int* begins, int* to
     totals[ATOM_ROWS] = sites * points;
 }
 
-// Rows of bonds without direction, -1 beyond the cutoff, and their places: `places` by row, `short_places` by short row,
-// `first_places` by long row. A warp a point.
+// Rows of bonds without direction, -1 beyond the cutoff, and their places: `places` by row, `short_places` by short
+// row, `first_places` by long row. A warp a point.
 KERNEL(fill_bonds)(const double* lengths, const int* begins, const int* totals, RowLimits limits, int bond_count,
                    int points, int* rows, Place* places, Place* short_places, Place* first_places) {
     unsigned point = thread_number() / WARP;
@@ -200,8 +200,8 @@ KERNEL(fill_bonds)(const double* lengths, const int* begins, const int* totals, 
     }
 }
 
-// Rows of directed bonds, all and those that are short. `begins_of_sites` is `[point][sites + 1]`: where those into each
-// site begin, as they come site by site. A warp a point.
+// Rows of directed bonds, all and those that are short. `begins_of_sites` is `[point][sites + 1]`: where those into
+// each site begin, as they come site by site. A warp a point.
 KERNEL(fill_directed)(const BondCandidate* candidates, const int* rows, const int* begins, const int* totals,
                       int bond_count, int directed_count, int sites, int points, BondRow* directed,
                       BondRow* short_directed, int* begins_of_sites, int* short_begins_of_sites) {
@@ -245,7 +245,8 @@ KERNEL(fill_directed)(const BondCandidate* candidates, const int* rows, const in
 }
 
 // Angles of short bonds from the one after `after` up to `last` begin at a row.
-__device__ __forceinline__ void begin_angles(const int* rows, int short_rows, int after, int last, int row, int* begins) {
+__device__ __forceinline__ void begin_angles(const int* rows, int short_rows, int after, int last, int row,
+                                             int* begins) {
     for (int bond = after + 1; bond <= last; ++bond) {
         if (rows[bond] >= 0 && rows[bond] < short_rows) begins[rows[bond]] = row;
     }
@@ -257,8 +258,8 @@ __device__ __forceinline__ double model_angle(double cosine) {
     return acos(shrunk < -1.0 ? -1.0 : shrunk > 1.0 ? 1.0 : shrunk);
 }
 
-// Rows of angles and their places. `begins_of_bonds` is `[short rows + 1]`: where the angles of each short bond begin, as
-// they come bond by bond. `vectors` are those of directed bonds, `legs` those of second legs. A warp a point.
+// Rows of angles and their places. `begins_of_bonds` is `[short rows + 1]`: where the angles of each short bond begin,
+// as they come bond by bond. `vectors` are those of directed bonds, `legs` those of second legs. A warp a point.
 KERNEL(fill_angles)(const AngleCandidate* candidates, const double* vectors, const double* legs, const double* values,
                     const double* lengths, const int* rows, const int* begins, const int* totals, RowLimits limits,
                     int axes, int bond_count, int angle_count, int points, AngleRow* angles, Place* places,
@@ -277,7 +278,8 @@ KERNEL(fill_angles)(const AngleCandidate* candidates, const double* vectors, con
         AngleCandidate candidate = {0, 0, 0, 0, 0, 0.0f};
         if (index < angle_count) {
             candidate = candidates[index];
-            is_row = own_lengths[candidate.bond] < limits.angle_cutoff && own_lengths[candidate.other] < limits.angle_cutoff;
+            is_row = own_lengths[candidate.bond] < limits.angle_cutoff &&
+                     own_lengths[candidate.other] < limits.angle_cutoff;
         }
         unsigned mask = __ballot_sync(ALL_LANES, is_row);
         int row = next + lanes_before(mask);

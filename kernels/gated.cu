@@ -2,7 +2,8 @@
 // second layers of silu of these. Rows of core and gate stand side by side, `[row][BOTH]`, in what goes in, and a row's
 // message has FEATURES numbers.
 
-// `e^-x` with x between -43 and 43, and quotients by what is made of it, which is far from the largest number also squared.
+// `e^-x` with x between -43 and 43, and quotients by what is made of it, which is far from the largest number also
+// squared.
 #if defined(S2DPES_DOUBLE)
 __device__ __forceinline__ real exp_minus(real x) {
     return exp(-fmin(fmax(x, -43.0), 43.0));
@@ -92,8 +93,8 @@ __device__ __forceinline__ quad gated(const quad& core, const quad& gate, const 
     return out;
 }
 
-// What atoms and bonds add to the first layers of messages along bonds: `of_atoms` is `[atom][2][BOTH]`, as centre and as
-// neighbour, `of_bonds` `[bond][BOTH]`.
+// What atoms and bonds add to the first layers of messages along bonds: `of_atoms` is `[atom][2][BOTH]`, as centre and
+// as neighbour, `of_bonds` `[bond][BOTH]`.
 struct BondInputs {
     typedef BondRow Row;
     const BondRow* rows;
@@ -108,8 +109,8 @@ struct BondInputs {
     }
 };
 
-// The same along angles: `of_angles` is `[row][BOTH]`, `of_bonds` `[bond][2][BOTH]`, as first and as second leg, `of_atoms`
-// `[atom][BOTH]`.
+// The same along angles: `of_angles` is `[row][BOTH]`, `of_bonds` `[bond][2][BOTH]`, as first and as second leg,
+// `of_atoms` `[atom][BOTH]`.
 struct AngleInputs {
     typedef AngleRow Row;
     const AngleRow* rows;
@@ -161,15 +162,16 @@ __device__ __forceinline__ void put_second(const real* second, int depth, real (
     for (int k = 0; k < 2 * GATED_DEPTH * FEATURE_QUADS / BLOCK_THREADS; ++k) {
         int index = threadIdx.x + k * BLOCK_THREADS, column = 4 * (index % FEATURE_QUADS);
         int half = index / FEATURE_QUADS / GATED_DEPTH, row = index / FEATURE_QUADS % GATED_DEPTH;
-        store_quad(&weights[half][row][column], load_quad(second + (half * FEATURES + depth + row) * FEATURES + column));
+        const real* from = second + (half * FEATURES + depth + row) * FEATURES + column;
+        store_quad(&weights[half][row][column], load_quad(from));
     }
 }
 
 // Messages of a block's rows. A thread has four columns of core and gate of some rows; the others of a row are those of
 // its neighbours. The sums run over the inner length in its order.
 template <class Inputs>
-__device__ __forceinline__ void gated_messages(const Inputs& inputs, const real* second, const real* norms, unsigned rows,
-                                               real* messages) {
+__device__ __forceinline__ void gated_messages(const Inputs& inputs, const real* second, const real* norms,
+                                               unsigned rows, real* messages) {
     alignas(16) __shared__ real hidden[2][GATED_DEPTH][GATED_STRIDE];
     alignas(16) __shared__ real weights[2][GATED_DEPTH][FEATURES];
     constexpr int STEP = BLOCK_THREADS / GATED_QUADS;

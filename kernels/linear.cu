@@ -1,7 +1,7 @@
 // Matrix products of the rows of all points with weights.
 //
-// Each block makes a tile of TILE_ROWS x TILE_COLUMNS of one product; a thread of it THREAD_ROWS x THREAD_COLUMNS. The sums
-// run over the inputs in their order, so a row's result does not depend on how many rows there are.
+// Each block makes a tile of TILE_ROWS x TILE_COLUMNS of one product; a thread of it THREAD_ROWS x THREAD_COLUMNS. The
+// sums run over the inputs in their order, so a row's result does not depend on how many rows there are.
 
 #define TILE_ROWS 128
 #define TILE_COLUMNS 64
@@ -15,8 +15,8 @@
 // Rows of a tile of inputs are padded, so that quads stay aligned and columns fall on other banks.
 #define INPUT_STRIDE (TILE_ROWS + 4)
 
-// `[rows * points][inputs] * [inputs][outputs]`. The places of input and output count values of one point; `bias` is -1 or
-// the place of a row that is added; `inputs` is a multiple of TILE_DEPTH and `outputs` one of 4.
+// `[rows * points][inputs] * [inputs][outputs]`. The places of input and output count values of one point; `bias` is -1
+// or the place of a row that is added; `inputs` is a multiple of TILE_DEPTH and `outputs` one of 4.
 struct Product {
     long long input;
     long long weights;
@@ -122,9 +122,8 @@ __device__ __forceinline__ void multiply(const Tile& tile) {
     __syncthreads();
     for (int depth = 0, side = 0; depth < tile.inputs; depth += TILE_DEPTH, side ^= 1) {
         bool more = depth + TILE_DEPTH < tile.inputs;
-        if (more) {
-            fetch(next, tile.input, tile.weights, tile.inputs, tile.outputs, tile.rows, tile.columns, depth + TILE_DEPTH);
-        }
+        int ahead = depth + TILE_DEPTH;
+        if (more) fetch(next, tile.input, tile.weights, tile.inputs, tile.outputs, tile.rows, tile.columns, ahead);
 #pragma unroll
         for (int k = 0; k < TILE_DEPTH; ++k) {
             quad low = load_quad(&inputs_tile[side][k][row]);

@@ -7,10 +7,10 @@
 #define FEATURE_QUADS (FEATURES / 4)
 #define NORM_EPSILON 1e-5
 
-// Some columns of a table at the places of the rows from one total to another: `out` is `[row][width]`. A thread a quad of
-// a row.
-KERNEL(look_up)(const real* table, int columns, int column, int width, const Place* places, const int* totals, int first,
-                int last, real* out) {
+// Some columns of a table at the places of the rows from one total to another: `out` is `[row][width]`. A thread a quad
+// of a row.
+KERNEL(look_up)(const real* table, int columns, int column, int width, const Place* places, const int* totals,
+                int first, int last, real* out) {
     unsigned id = thread_number();
     unsigned quads = width / 4, row = totals[first] + id / quads, own = 4 * (id % quads);
     if (row >= (unsigned)totals[last]) return;
@@ -25,8 +25,8 @@ KERNEL(first_atoms)(const real* embeddings, const int* elements, int sites, int 
     store_quad(atoms + 4 * (size_t)id, load_quad(embeddings + (size_t)elements[atom / points] * FEATURES + own));
 }
 
-// Adds the messages of the first layer along long bonds, from a table for each centre's and neighbour's element, `[centre]
-// [neighbour]`, with `size` numbers each. A thread a quad of an atom; `begins` as in `fill_directed`.
+// Adds the messages of the first layer along long bonds, from a table for each centre's and neighbour's element,
+// `[centre][neighbour]`, with `size` numbers each. A thread a quad of an atom; `begins` as in `fill_directed`.
 KERNEL(long_messages)(const real* tables, long long size, int columns, const int* elements, int element_count,
                       const BondRow* rows, const int* begins, const Place* places, const int* totals, int sites,
                       int points, real* atoms) {
@@ -56,10 +56,10 @@ __device__ __forceinline__ quad scaled(real factor, const quad& value) {
     return out;
 }
 
-// Messages along bonds, weighted by `weights` of the bonds, summed by centre. A thread a quad of an atom; `begins` as in
-// `fill_directed`.
-KERNEL(sum_atoms)(const BondRow* rows, const int* begins, const real* weights, const real* messages, int sites, int points,
-                  real* sums) {
+// Messages along bonds, weighted by `weights` of the bonds, summed by centre. A thread a quad of an atom; `begins` as
+// in `fill_directed`.
+KERNEL(sum_atoms)(const BondRow* rows, const int* begins, const real* weights, const real* messages, int sites,
+                  int points, real* sums) {
     unsigned id = thread_number();
     unsigned atom = id / FEATURE_QUADS, own = 4 * (id % FEATURE_QUADS);
     if (atom >= (unsigned)sites * points) return;

@@ -15,9 +15,9 @@
 //! ```
 //!
 //! Bonds and angles that are short enough at a point become rows, those of all points below one another. How many there
-//! are stays on the device: buffers and launches are for the most that a point can have, and kernels stop where the rows
-//! end. Each result has one owner, which adds up in a fixed order, so neither batches nor devices of one kind change a
-//! bit.
+//! are stays on the device: buffers and launches are for the most that a point can have, and kernels stop where the
+//! rows end. Each result has one owner, which adds up in a fixed order, so neither batches nor devices of one kind
+//! change a bit.
 
 pub mod atoms;
 pub mod buffers;
@@ -119,7 +119,8 @@ fn with_needs<T, R>(scene: &Scene, shape: &ChgnetShape, use_them: impl FnOnce(Ne
     })
 }
 
-/// Bytes that a GPU needs for a scene, apart from the model and its tables: of batches of the largest size. Needs no GPU.
+/// Bytes that a GPU needs for a scene, apart from the model and its tables: of batches of the largest size. Needs no
+/// GPU.
 pub fn memory_of<T: CudaReal>(model: &Chgnet, scene: &Scene) -> Result<usize, EngineError> {
     let weights = Weights::<T>::new(model, &scene.landscape.elements());
     let shape = ChgnetPlan::new(scene, &weights)?.shape;

@@ -153,8 +153,8 @@ impl<T: CudaReal> Forward<'_, T> {
         )
     }
 
-    /// What angles, bonds and atoms add to first layers. As long as angles have their first features, columns of the table
-    /// say what they add.
+    /// What angles, bonds and atoms add to first layers. As long as angles have their first features, columns of the
+    /// table say what they add.
     fn first_layers(
         &self,
         batch: Batch,

@@ -1,5 +1,5 @@
-//! One typed launch a kernel: buffers and lengths are checked here, so that no thread reaches beyond them. Rows that only
-//! the device has counted are never more than the shape says.
+//! One typed launch a kernel: buffers and lengths are checked here, so that no thread reaches beyond them. Rows that
+//! only the device has counted are never more than the shape says.
 //!
 //! ```text
 //! rows        axis values -> bonds and angles that are short enough

@@ -85,8 +85,8 @@ fn angles(network: &Network) -> Vec<AngleCandidate> {
     (0..network.undirected.len()).flat_map(of_bond).collect()
 }
 
-/// Bounds of the rows of a point: the most of all boxes into which the ranges of the axes are cut. At least one of each,
-/// so that buffers have a row.
+/// Bounds of the rows of a point: the most of all boxes into which the ranges of the axes are cut. At least one of
+/// each, so that buffers have a row.
 fn most_rows<T: Real>(scene: &Scene, network: &Network, weights: &Weights<T>) -> MostRows {
     let axes = &scene.landscape.axes;
     let boxes = BOXES.get(axes.len()).copied().unwrap_or(2);

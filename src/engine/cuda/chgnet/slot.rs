@@ -70,8 +70,8 @@ pub struct ChgnetSlots<T> {
 }
 
 impl<T: CudaReal> ChgnetSlots<T> {
-    /// One slot a queue, for batches of at most `capacity` points. They take what they can use of `old`, what earlier ones
-    /// had of the host's memory.
+    /// One slot a queue, for batches of at most `capacity` points. They take what they can use of `old`, what earlier
+    /// ones had of the host's memory.
     pub fn new(
         queues: &[Queue],
         shape: &ChgnetShape,

@@ -57,8 +57,8 @@ pub fn first_atoms<T: CudaReal>(
     launch.arg(&model.embeddings).arg(&scene.elements);
     launch.numbers(&lengths);
     launch.arg(atoms);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan names elements of
-    // the model.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan names elements
+    // of the model.
     unsafe { launch.launch(threads(rows * QUADS)) }
 }
 
@@ -84,8 +84,8 @@ pub fn long_messages<T: CudaReal>(
     launch.arg(&rows.directed.rows).arg(&rows.directed.begins).arg(&rows.first_places).arg(&rows.totals);
     launch.numbers(&lengths);
     launch.arg(atoms);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and bonds
-    // of the batch, and places are within their table.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and
+    // bonds of the batch, and places are within their table.
     unsafe { launch.launch(threads(batch.rows(Total::Atoms) * QUADS)) }
 }
 

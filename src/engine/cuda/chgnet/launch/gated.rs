@@ -30,8 +30,8 @@ pub fn bond_messages<T: CudaReal>(
     let mut launch = batch.queue.arguments(Kernel::BondMessages);
     launch.arg(&directed.rows).arg(of_atoms).arg(of_bonds).arg(&gated.second).arg(&gated.norms);
     launch.arg(totals).arg(&total).arg(messages);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and bonds
-    // of the batch, and there are no more than the shape says.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and
+    // bonds of the batch, and there are no more than the shape says.
     unsafe { launch.launch(blocks(rows.div_ceil(BLOCK_ROWS))) }
 }
 
@@ -70,8 +70,8 @@ pub fn angle_messages<T: CudaReal>(
     let mut launch = batch.queue.arguments(Kernel::AngleMessages);
     launch.arg(&rows.angles).arg(inputs.of_angles).arg(inputs.of_bonds).arg(inputs.of_atoms);
     launch.arg(&gated.second).arg(&gated.norms).arg(&rows.totals).arg(messages);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and bonds
-    // of the batch, and there are no more than the shape says.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; rows name atoms and
+    // bonds of the batch, and there are no more than the shape says.
     unsafe { launch.launch(blocks(angles.div_ceil(BLOCK_ROWS))) }
 }
 

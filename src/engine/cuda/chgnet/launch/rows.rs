@@ -50,8 +50,8 @@ pub fn count_rows<T: CudaReal>(
     launch.arg(&limits.cutoff).arg(&limits.angle_cutoff);
     launch.numbers(&lengths);
     launch.arg(&mut rows.counts);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan's candidates name
-    // bonds of the network.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan's candidates
+    // name bonds of the network.
     unsafe { launch.launch(threads(32 * points)) }
 }
 

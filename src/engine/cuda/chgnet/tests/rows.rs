@@ -45,6 +45,47 @@ fn crystals_have_few_and_many_rows() {
     assert!(angles[1] > 1000 && angles[0] > 50 && angles[2] == 0, "{angles:?}");
 }
 
+/// What is told to be needed is what buffers take.
+#[test]
+fn buffers_take_as_many_bytes_as_the_shape_says() {
+    for name in ["Sn2S3-Pnma", "triclinic-Al-one-atom"] {
+        let f = Fixture::<f64>::new(name);
+        let (r, x) = (&f.buffers.rows, &f.buffers.features);
+        let of_rows = [
+            r.lengths.num_bytes(),
+            r.rows.num_bytes(),
+            r.counts.num_bytes(),
+            r.begins.num_bytes(),
+            r.totals.num_bytes(),
+            r.places.num_bytes(),
+            r.short_places.num_bytes(),
+            r.first_places.num_bytes(),
+            r.directed.rows.num_bytes(),
+            r.directed.begins.num_bytes(),
+            r.short_directed.rows.num_bytes(),
+            r.short_directed.begins.num_bytes(),
+            r.angles.num_bytes(),
+            r.angle_places.num_bytes(),
+            r.bond_begins.num_bytes(),
+        ];
+        let of_features = [
+            &x.atoms,
+            &x.bonds,
+            &x.angles,
+            &x.bond_weights,
+            &x.short_weights,
+            &x.of_atoms,
+            &x.of_bonds,
+            &x.of_angles,
+            &x.messages,
+            &x.sums,
+        ];
+        let all = of_rows.iter().sum::<usize>() + of_features.iter().map(|b| b.num_bytes()).sum::<usize>();
+        let (shape, points) = (&f.plan.shape, f.points.len());
+        assert_eq!(all, shape.bytes::<f64>(points) - shape.atoms.bytes::<f64>(points), "{name}");
+    }
+}
+
 #[test]
 fn bond_lengths() {
     fn check<T: CudaReal>(f: &mut Fixture<T>) {
