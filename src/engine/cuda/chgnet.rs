@@ -41,7 +41,7 @@ use crate::engine::cpu::Real;
 use crate::engine::cpu::chgnet::cost_of;
 use crate::engine::cpu::chgnet::weights::Weights;
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
-use crate::landscape::{Point, Separation};
+use crate::landscape::Point;
 use crate::potential::chgnet::Chgnet;
 use atoms::queues;
 use plan::ChgnetPlan;
@@ -104,19 +104,19 @@ impl<T: CudaReal> ChgnetEngine<T> {
         queues[0].stream().synchronize().map_err(failed)?;
         let make =
             |count: usize, capacity| ChgnetSlots::new(&queues[..count], &plan.shape, capacity, &mut staging);
-        let slots = with_needs::<T, _>(scene, &plan.shape, |needs| needs.allocate(&self.device, make))?;
+        let slots = needs::<T>(scene, &plan.shape).allocate(&self.device, make)?;
         Ok(Prepared { scene: scene.clone(), slots, tables })
     }
 }
 
-/// What batches of a scene take, as `use_them` needs it.
-fn with_needs<T, R>(scene: &Scene, shape: &ChgnetShape, use_them: impl FnOnce(Needs) -> R) -> R {
-    use_them(Needs {
+/// What batches of a scene take.
+fn needs<T>(scene: &Scene, shape: &ChgnetShape) -> Needs<impl Fn(usize) -> usize, impl Fn(usize) -> usize> {
+    Needs {
         points: scene.landscape.grid.len(),
         most: BATCH,
-        bytes: &|points| shape.bytes::<T>(points),
-        threads: &|points| shape.most_threads(points),
-    })
+        bytes: |points| shape.bytes::<T>(points),
+        threads: |points| shape.most_threads(points),
+    }
 }
 
 /// Bytes that a GPU needs for a scene, apart from the model and its tables: of batches of the largest size. Needs no
@@ -124,7 +124,8 @@ fn with_needs<T, R>(scene: &Scene, shape: &ChgnetShape, use_them: impl FnOnce(Ne
 pub fn memory_of<T: CudaReal>(model: &Chgnet, scene: &Scene) -> Result<usize, EngineError> {
     let weights = Weights::<T>::new(model, &scene.landscape.elements());
     let shape = ChgnetPlan::new(scene, &weights)?.shape;
-    Ok(with_needs::<T, _>(scene, &shape, |needs| needs.all_bytes(needs.largest())))
+    let needs = needs::<T>(scene, &shape);
+    Ok(needs.all_bytes(needs.largest()))
 }
 
 impl<T: CudaReal> Engine for ChgnetEngine<T> {
@@ -135,11 +136,7 @@ impl<T: CudaReal> Engine for ChgnetEngine<T> {
         let outputs = slots.evaluate(&Shared { scene, tables, model: &self.model }, points);
         let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
-        let result = |out: super::layout::PointOutput| {
-            let separation = Separation { cost: out.distance_cost, minimum: out.minimum_distance };
-            PointResult::new(out.energy, separation)
-        };
-        Ok(outputs.into_iter().map(result).collect())
+        Ok(outputs.into_iter().map(PointResult::from).collect())
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {

@@ -3,6 +3,8 @@
 use cudarc::driver::{DeviceRepr, ValidAsZeroBits};
 
 use super::CudaReal;
+use crate::engine::PointResult;
+use crate::landscape::Separation;
 
 /// Declares structures of plain numbers that host and device share.
 macro_rules! shared {
@@ -383,5 +385,11 @@ shared! {
         distance_cost: f64,
         /// Angstrom.
         minimum_distance: f64,
+    }
+}
+
+impl From<PointOutput> for PointResult {
+    fn from(out: PointOutput) -> PointResult {
+        PointResult::new(out.energy, Separation { cost: out.distance_cost, minimum: out.minimum_distance })
     }
 }

@@ -15,18 +15,18 @@ const RESERVE: usize = 256 << 20;
 pub const SLOTS: usize = 2;
 
 /// What batches of a scene take.
-pub struct Needs<'a> {
+pub struct Needs<B, L> {
     /// Points of the scene.
     pub points: usize,
     /// Most points of a batch.
     pub most: usize,
     /// Bytes of the buffers for batches of at most so many points.
-    pub bytes: &'a dyn Fn(usize) -> usize,
+    pub bytes: B,
     /// Threads of the largest launch for so many points.
-    pub threads: &'a dyn Fn(usize) -> usize,
+    pub threads: L,
 }
 
-impl Needs<'_> {
+impl<B: Fn(usize) -> usize, L: Fn(usize) -> usize> Needs<B, L> {
     /// Batches under way at a time, for batches of at most so many points.
     pub fn slots(&self, capacity: usize) -> usize {
         if capacity < self.points { SLOTS } else { 1 }
@@ -43,7 +43,7 @@ impl Needs<'_> {
     }
 
     /// Points of a batch that fit into the memory that is free.
-    fn capacity(&self, device: &Device) -> Result<usize, EngineError> {
+    pub fn capacity(&self, device: &Device) -> Result<usize, EngineError> {
         let free = device.free_memory()?;
         let budget = (free - free / 10).saturating_sub(RESERVE);
         let mut capacity = self.largest();
@@ -61,11 +61,11 @@ impl Needs<'_> {
 
     /// Makes the buffers of all slots: `make` gets the number of slots and the points of a batch. Goes on with smaller
     /// batches where memory that seemed free is not.
-    pub fn allocate<B>(
+    pub fn allocate<R>(
         &self,
         device: &Device,
-        mut make: impl FnMut(usize, usize) -> Result<B, DriverError>,
-    ) -> Result<B, EngineError> {
+        mut make: impl FnMut(usize, usize) -> Result<R, DriverError>,
+    ) -> Result<R, EngineError> {
         let failed = |e| -> DeviceError { device.failed("preparing a landscape", e) };
         let mut capacity = self.capacity(device)?;
         loop {

@@ -33,18 +33,18 @@ pub(super) mod tests;
 use std::sync::Arc;
 
 use cudarc::driver::DriverError;
-use cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
 
 use super::CudaReal;
 use super::device::Device;
-use super::layout::{PointOutput, SiteEnergy};
-use super::queue::{Kernels, MOST_THREADS, Profile, Queue};
+use super::layout::SiteEnergy;
+use super::memory::{Needs, SLOTS};
+use super::queue::{Kernels, Profile, Queue};
 use crate::engine::cpu::Real;
 use crate::engine::cpu::pairs::cost::cost;
 use crate::engine::cpu::pairs::geometry::{Geometry, SiteGeometry};
 use crate::engine::cpu::pairs::{Family, Interactions};
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
-use crate::landscape::{Point, Separation};
+use crate::landscape::Point;
 use arrays::{ModelArrays, Pool};
 use buffers::Buffers;
 use forward::Forward;
@@ -52,12 +52,6 @@ use plan::Plan;
 use shape::{BATCH, NetworkShape, SceneShape};
 use slot::{Shared, Slots, queues};
 use tables::{ModelTables, SceneTables};
-
-/// Memory that is left alone: for the driver, and for kernels that the driver loads later.
-const RESERVE: usize = 256 << 20;
-
-/// Batches under way at a time.
-const SLOTS: usize = 2;
 
 /// A family of models with kernels: what its layers make of messages. Products of the layers are in terms of the
 /// numbers that precede a row in what belongs to one point, as everywhere in [`crate::engine::cpu::pairs`].
@@ -153,48 +147,22 @@ impl<T: CudaReal, N: Network<T>> PairEngine<T, N> {
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = SceneTables::new::<T, N>(&queues[0], &plan).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
-        let shape = plan.shape;
-        let most = scene.landscape.grid.len();
-        let mut capacity = self.capacity(&shape, most)?;
-        loop {
-            let count = slots(capacity, most);
-            let bytes = count * shape.bytes::<T>(capacity);
-            log::debug!("{count} batches of at most {capacity} points, {bytes} bytes");
-            match Slots::new(&queues[..count], &shape, capacity, &mut staging) {
-                Ok(slots) => return Ok(Prepared { scene: scene.clone(), shape, tables, slots }),
-                Err(DriverError(CUDA_ERROR_OUT_OF_MEMORY)) if capacity > 1 => {
-                    // Half of all points in two batches would take what they took in one.
-                    capacity = (capacity / if count == 1 { 2 * SLOTS } else { 2 }).max(1);
-                    let name = &self.device.info.name;
-                    log::warn!("{name}: out of memory; going on with batches of {capacity} points");
-                }
-                Err(error @ DriverError(CUDA_ERROR_OUT_OF_MEMORY)) => {
-                    return Err(EngineError::Device(format!(
-                        "{}; {} bytes are needed for one point: use --engine cpu, or fewer ranks on this GPU",
-                        failed(error),
-                        shape.bytes::<T>(1)
-                    )));
-                }
-                Err(error) => return Err(failed(error).into()),
-            }
-        }
+        let make = |count: usize, capacity| Slots::new(&queues[..count], &plan.shape, capacity, &mut staging);
+        let slots = needs::<T>(scene, &plan.shape).allocate(&self.device, make)?;
+        Ok(Prepared { scene: scene.clone(), shape: plan.shape, tables, slots })
     }
+}
 
-    /// Points of a batch that fit into the memory that is free.
-    fn capacity(&self, shape: &SceneShape, most: usize) -> Result<usize, EngineError> {
-        let free = self.device.free_memory()?;
-        let budget = (free - free / 10).saturating_sub(RESERVE);
-        let mut capacity = most.clamp(1, BATCH);
-        let fits = |n: usize| slots(n, most) * shape.bytes::<T>(n) <= budget && launches(shape, n);
-        while capacity > 1 && !fits(capacity) {
-            capacity /= 2;
-        }
-        if !launches(shape, capacity) {
-            return Err(EngineError::Device(
-                "the landscape is too large for the GPU engine; use --engine cpu".into(),
-            ));
-        }
-        Ok(capacity)
+/// What batches of a scene take.
+fn needs<T: CudaReal>(
+    scene: &Scene,
+    shape: &SceneShape,
+) -> Needs<impl Fn(usize) -> usize, impl Fn(usize) -> usize> {
+    Needs {
+        points: scene.landscape.grid.len(),
+        most: BATCH,
+        bytes: |points| shape.bytes::<T>(points),
+        threads: |points| shape.most_threads(points),
     }
 }
 
@@ -206,19 +174,9 @@ pub(super) fn memory_of<T: CudaReal, N: Network<T>>(
 ) -> Result<(usize, usize), EngineError> {
     check_degrees(weights.interactions())?;
     let shape = Plan::new(scene, (weights, &ModelArrays::new(weights)), None)?.shape;
-    let points = scene.landscape.grid.len().clamp(1, BATCH);
-    let slots = slots(points, scene.landscape.grid.len());
-    Ok((slots * shape.bytes::<T>(points), slots * shape.operator_bytes::<T>(points)))
-}
-
-/// Batches under way at a time, for batches of so many points out of so many.
-fn slots(capacity: usize, points: usize) -> usize {
-    if capacity < points { SLOTS } else { 1 }
-}
-
-/// Whether all launches for so many points are small enough.
-fn launches(shape: &SceneShape, points: usize) -> bool {
-    shape.most_threads(points) <= MOST_THREADS
+    let needs = needs::<T>(scene, &shape);
+    let points = needs.largest();
+    Ok((needs.all_bytes(points), needs.slots(points) * shape.operator_bytes::<T>(points)))
 }
 
 /// Refuses what the kernels have no room for.
@@ -244,11 +202,7 @@ impl<T: CudaReal, N: Network<T>> Engine for PairEngine<T, N> {
         let outputs = slots.evaluate(&shared, points);
         let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
-        let result = |out: PointOutput| {
-            let separation = Separation { cost: out.distance_cost, minimum: out.minimum_distance };
-            PointResult::new(out.energy, separation)
-        };
-        Ok(outputs.into_iter().map(result).collect())
+        Ok(outputs.into_iter().map(PointResult::from).collect())
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {
@@ -257,7 +211,7 @@ impl<T: CudaReal, N: Network<T>> Engine for PairEngine<T, N> {
         let geometry = Geometry::new(scene, self.weights.interactions())?;
         let sites = self.weights.sites(&geometry);
         let mut cost = cost(scene, (&self.weights, &geometry, &sites), points, Some(kept));
-        let capacity = self.capacity(&plan.shape, scene.landscape.grid.len())?;
+        let capacity = needs::<T>(scene, &plan.shape).capacity(&self.device)?;
         cost.kept_bytes = plan.shape.operator_bytes::<T>(capacity) as f64;
         Ok(cost)
     }

@@ -190,6 +190,7 @@ impl PairGeometry {
 /// The operators from a sender site into a receiver site.
 pub(in crate::engine) struct Direction {
     pub(in crate::engine) receiver: usize,
+    #[cfg(feature = "cuda")]
     pub(in crate::engine) sender: usize,
     /// Where its operators begin in the bundle of its group.
     pub(in crate::engine) first: usize,
@@ -313,7 +314,16 @@ impl Geometry {
             blocks.push(layer.paths.iter().map(rows).collect());
         }
         let angular = angular[self.paths.len()];
-        Direction { receiver, sender, first: 0, values, angular, blocks, scalars: 0 }
+        Direction {
+            receiver,
+            #[cfg(feature = "cuda")]
+            sender,
+            first: 0,
+            values,
+            angular,
+            blocks,
+            scalars: 0,
+        }
     }
 }
 
