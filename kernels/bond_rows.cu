@@ -28,9 +28,9 @@ struct BondCandidate {
     float weight;
 };
 
-// An angle: bonds without direction of its legs, the directed bond and the leg that give their vectors, and its site.
+// An angle: the second leg's bond without direction, the directed bond and the leg that give the vectors, and its site.
+// Those of a bond without direction, their first leg, begin at `first_angles`, which is `[bond + 1]`.
 struct AngleCandidate {
-    int bond;
     int other;
     int directed;
     int leg;
@@ -98,8 +98,9 @@ KERNEL(bond_lengths)(const double* vectors, const int* bonds, const double* valu
 }
 
 // A warp a point.
-KERNEL(count_rows)(const double* lengths, const BondCandidate* directed, const AngleCandidate* angles, double cutoff,
-                   double angle_cutoff, int bond_count, int directed_count, int angle_count, int points, int* counts) {
+KERNEL(count_rows)(const double* lengths, const BondCandidate* directed, const AngleCandidate* angles,
+                   const int* first_angles, double cutoff, double angle_cutoff, int bond_count, int directed_count,
+                   int points, int* counts) {
     unsigned point = thread_number() / WARP;
     int lane = threadIdx.x % WARP;
     if (point >= (unsigned)points) return;
@@ -107,21 +108,21 @@ KERNEL(count_rows)(const double* lengths, const BondCandidate* directed, const A
     int found[ROW_KINDS] = {0, 0, 0, 0, 0};
     for (int first = 0; first < bond_count; first += WARP) {
         double r = first + lane < bond_count ? own[first + lane] : cutoff;
-        found[SHORT_BONDS] += __popc(__ballot_sync(ALL_LANES, r < angle_cutoff));
+        unsigned short_mask = __ballot_sync(ALL_LANES, r < angle_cutoff);
+        found[SHORT_BONDS] += __popc(short_mask);
         found[LONG_BONDS] += __popc(__ballot_sync(ALL_LANES, r >= angle_cutoff && r < cutoff));
+        for (; short_mask; short_mask &= short_mask - 1) {
+            int bond = first + __ffs(short_mask) - 1, last = first_angles[bond + 1];
+            for (int angle = first_angles[bond]; angle < last; angle += WARP) {
+                bool is_row = angle + lane < last && own[angles[angle + lane].other] < angle_cutoff;
+                found[ANGLES] += __popc(__ballot_sync(ALL_LANES, is_row));
+            }
+        }
     }
     for (int first = 0; first < directed_count; first += WARP) {
         double r = first + lane < directed_count ? own[directed[first + lane].bond] : cutoff;
         found[DIRECTED_BONDS] += __popc(__ballot_sync(ALL_LANES, r < cutoff));
         found[SHORT_DIRECTED_BONDS] += __popc(__ballot_sync(ALL_LANES, r < angle_cutoff));
-    }
-    for (int first = 0; first < angle_count; first += WARP) {
-        bool both = false;
-        if (first + lane < angle_count) {
-            AngleCandidate angle = angles[first + lane];
-            both = own[angle.bond] < angle_cutoff && own[angle.other] < angle_cutoff;
-        }
-        found[ANGLES] += __popc(__ballot_sync(ALL_LANES, both));
     }
     if (lane > 0) return;
 #pragma unroll
@@ -244,14 +245,6 @@ KERNEL(fill_directed)(const BondCandidate* candidates, const int* rows, const in
     }
 }
 
-// Angles of short bonds from the one after `after` up to `last` begin at a row.
-__device__ __forceinline__ void begin_angles(const int* rows, int short_rows, int after, int last, int row,
-                                             int* begins) {
-    for (int bond = after + 1; bond <= last; ++bond) {
-        if (rows[bond] >= 0 && rows[bond] < short_rows) begins[rows[bond]] = row;
-    }
-}
-
 // The model's angle.
 __device__ __forceinline__ double model_angle(double cosine) {
     double shrunk = (1.0 - 1e-6) * cosine;
@@ -260,47 +253,41 @@ __device__ __forceinline__ double model_angle(double cosine) {
 
 // Rows of angles and their places. `begins_of_bonds` is `[short rows + 1]`: where the angles of each short bond begin,
 // as they come bond by bond. `vectors` are those of directed bonds, `legs` those of second legs. A warp a point.
-KERNEL(fill_angles)(const AngleCandidate* candidates, const double* vectors, const double* legs, const double* values,
-                    const double* lengths, const int* rows, const int* begins, const int* totals, RowLimits limits,
-                    int axes, int bond_count, int angle_count, int points, AngleRow* angles, Place* places,
-                    int* begins_of_bonds) {
+KERNEL(fill_angles)(const AngleCandidate* candidates, const int* first_angles, const double* vectors,
+                    const double* legs, const double* values, const double* lengths, const int* rows,
+                    const int* begins, const int* totals, RowLimits limits, int axes, int bond_count, int points,
+                    AngleRow* angles, Place* places, int* begins_of_bonds) {
     unsigned point = thread_number() / WARP;
     int lane = threadIdx.x % WARP;
     if (point >= (unsigned)points) return;
     const double* own_values = values + (size_t)point * axes;
     const double* own_lengths = lengths + (size_t)point * bond_count;
     const int* own_rows = rows + (size_t)point * bond_count;
-    int short_rows = totals[SHORT_ROWS];
     int next = begins[(size_t)point * ROW_KINDS + ANGLES];
-    for (int first = 0; first < angle_count; first += WARP) {
-        int index = first + lane;
-        bool is_row = false;
-        AngleCandidate candidate = {0, 0, 0, 0, 0, 0.0f};
-        if (index < angle_count) {
-            candidate = candidates[index];
-            is_row = own_lengths[candidate.bond] < limits.angle_cutoff &&
-                     own_lengths[candidate.other] < limits.angle_cutoff;
+    for (int first = 0; first < bond_count; first += WARP) {
+        bool is_short = first + lane < bond_count && own_lengths[first + lane] < limits.angle_cutoff;
+        for (unsigned left = __ballot_sync(ALL_LANES, is_short); left; left &= left - 1) {
+            int bond = first + __ffs(left) - 1, last = first_angles[bond + 1];
+            if (lane == 0) begins_of_bonds[own_rows[bond]] = next;
+            for (int index = first_angles[bond] + lane; index - lane < last; index += WARP) {
+                AngleCandidate candidate = {0, 0, 0, 0, 0.0f};
+                if (index < last) candidate = candidates[index];
+                bool is_row = index < last && own_lengths[candidate.other] < limits.angle_cutoff;
+                unsigned mask = __ballot_sync(ALL_LANES, is_row);
+                if (is_row) {
+                    double a[3], b[3];
+                    bond_vector(vectors, candidate.directed, own_values, axes, a);
+                    bond_vector(legs, candidate.leg, own_values, axes, b);
+                    double product = a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+                    double cosine = product / (own_lengths[bond] * own_lengths[candidate.other]);
+                    int row = next + lanes_before(mask);
+                    places[row] = place_on(limits.angles, model_angle(cosine));
+                    angles[row] = {own_rows[bond], own_rows[candidate.other],
+                                   candidate.centre * points + (int)point, candidate.weight};
+                }
+                next += __popc(mask);
+            }
         }
-        unsigned mask = __ballot_sync(ALL_LANES, is_row);
-        int row = next + lanes_before(mask);
-        if (index < angle_count) {
-            int after = index ? candidates[index - 1].bond : -1;
-            begin_angles(own_rows, short_rows, after, candidate.bond, row, begins_of_bonds);
-        }
-        if (is_row) {
-            double a[3], b[3];
-            bond_vector(vectors, candidate.directed, own_values, axes, a);
-            bond_vector(legs, candidate.leg, own_values, axes, b);
-            double product = a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-            double cosine = product / (own_lengths[candidate.bond] * own_lengths[candidate.other]);
-            places[row] = place_on(limits.angles, model_angle(cosine));
-            angles[row] = {own_rows[candidate.bond], own_rows[candidate.other], candidate.centre * points + (int)point,
-                           candidate.weight};
-        }
-        next += __popc(mask);
     }
-    if (lane > 0) return;
-    int after = angle_count ? candidates[angle_count - 1].bond : -1;
-    begin_angles(own_rows, short_rows, after, bond_count - 1, next, begins_of_bonds);
-    if (point == (unsigned)points - 1) begins_of_bonds[short_rows] = next;
+    if (lane == 0 && point == (unsigned)points - 1) begins_of_bonds[totals[SHORT_ROWS]] = next;
 }

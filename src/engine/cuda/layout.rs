@@ -313,9 +313,7 @@ shared! {
 
     /// An angle of a network.
     struct AngleCandidate {
-        /// Bond without direction of the first leg.
-        bond: i32,
-        /// Of the second leg.
+        /// Bond without direction of the second leg.
         other: i32,
         /// Directed bond that is the first leg.
         directed: i32,

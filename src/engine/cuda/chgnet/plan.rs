@@ -23,8 +23,10 @@ pub struct ChgnetPlan {
     pub bonds: Vec<i32>,
     /// Site by site.
     pub directed: Vec<BondCandidate>,
-    /// By bond.
+    /// By bond without direction, the first leg.
     pub angles: Vec<AngleCandidate>,
+    /// Where those of each bond begin, and the end.
+    pub first_angles: Vec<i32>,
     /// `[directed bond][1 + axes][3]`: vectors at axis values 0 and their changes, Angstrom.
     pub vectors: Vec<f64>,
     /// The same of the second legs of angles.
@@ -63,26 +65,22 @@ impl ChgnetPlan {
             elements: sites.iter().map(|site| site.element as i32).collect(),
             bonds: network.undirected.iter().map(|bond| *bond as i32).collect(),
             directed: directed.collect(),
-            angles: angles(network),
+            angles: angles(network).collect(),
+            first_angles: network.first_angle.iter().map(|angle| *angle as i32).collect(),
             vectors: network.bonds.iter().flat_map(|b| form(&b.base, &b.slopes)).collect(),
             legs: network.legs.iter().flat_map(|leg| form(&leg.base, &leg.slopes)).collect(),
         })
     }
 }
 
-fn angles(network: &Network) -> Vec<AngleCandidate> {
-    let of_bond = |u: usize| {
-        let range = network.first_angle[u]..network.first_angle[u + 1];
-        network.angles[range].iter().map(move |angle| AngleCandidate {
-            bond: u as i32,
-            other: network.undirected_of[network.legs[angle.leg].bond] as i32,
-            directed: angle.bond as i32,
-            leg: angle.leg as i32,
-            centre: network.bonds[angle.bond].receiver as i32,
-            weight: angle.weight as f32,
-        })
-    };
-    (0..network.undirected.len()).flat_map(of_bond).collect()
+fn angles(network: &Network) -> impl Iterator<Item = AngleCandidate> {
+    network.angles.iter().map(|angle| AngleCandidate {
+        other: network.undirected_of[network.legs[angle.leg].bond] as i32,
+        directed: angle.bond as i32,
+        leg: angle.leg as i32,
+        centre: network.bonds[angle.bond].receiver as i32,
+        weight: angle.weight as f32,
+    })
 }
 
 /// Bounds of the rows of a point: the most of all boxes into which the ranges of the axes are cut. At least one of

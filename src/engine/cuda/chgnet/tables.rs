@@ -235,6 +235,7 @@ pub struct NetworkTables {
     pub bonds: CudaSlice<i32>,
     pub directed: CudaSlice<BondCandidate>,
     pub angles: CudaSlice<AngleCandidate>,
+    pub first_angles: CudaSlice<i32>,
     pub vectors: CudaSlice<f64>,
     pub legs: CudaSlice<f64>,
     /// `[site]`: what the last layer of the readout adds, eV.
@@ -251,6 +252,7 @@ impl NetworkTables {
             bonds: queue.upload(&plan.bonds)?,
             directed: queue.upload(&plan.directed)?,
             angles: queue.upload(&plan.angles)?,
+            first_angles: queue.upload(&plan.first_angles)?,
             vectors: queue.upload(&plan.vectors)?,
             legs: queue.upload(&plan.legs)?,
             constants: queue.upload(&vec![model.readout.last_bias; plan.elements.len()])?,

@@ -43,15 +43,16 @@ pub fn count_rows<T: CudaReal>(
 ) -> Result<(), DriverError> {
     let Batch { queue, shape, points } = batch;
     assert!(scene.directed.len() >= shape.directed && scene.angles.len() >= shape.angles);
+    assert!(scene.first_angles.len() > shape.bonds);
     assert!(rows.lengths.len() >= points * shape.bonds && rows.counts.len() >= points * ROW_KINDS);
-    let lengths = [shape.bonds, shape.directed, shape.angles, points].map(|n| n as i32);
+    let lengths = [shape.bonds, shape.directed, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::CountRows);
-    launch.arg(&rows.lengths).arg(&scene.directed).arg(&scene.angles);
+    launch.arg(&rows.lengths).arg(&scene.directed).arg(&scene.angles).arg(&scene.first_angles);
     launch.arg(&limits.cutoff).arg(&limits.angle_cutoff);
     launch.numbers(&lengths);
     launch.arg(&mut rows.counts);
     // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; the plan's candidates
-    // name bonds of the network.
+    // name bonds of the network, and `first_angles` ends at their number.
     unsafe { launch.launch(threads(32 * points)) }
 }
 
@@ -126,19 +127,20 @@ pub fn fill_angles<T: CudaReal>(
 ) -> Result<(), DriverError> {
     let Batch { queue, shape, points } = batch;
     let (axes, most) = (shape.atoms.axes, shape.lengths(points).most);
-    assert!(scene.angles.len() >= shape.angles && values.len() >= points * axes);
+    assert!(scene.angles.len() >= shape.angles && scene.first_angles.len() > shape.bonds);
+    assert!(values.len() >= points * axes);
     assert!(scene.vectors.len() >= shape.directed * (axes + 1) * 3);
     assert!(rows.lengths.len() >= points * shape.bonds && rows.rows.len() >= points * shape.bonds);
     assert!(rows.begins.len() >= points * ROW_KINDS && rows.totals.len() >= Total::COUNT);
     assert!(rows.angles.len() >= most.angles && rows.angle_places.len() >= most.angles);
     assert!(rows.bond_begins.len() > most.short);
-    let lengths = [axes, shape.bonds, shape.angles, points].map(|n| n as i32);
+    let lengths = [axes, shape.bonds, points].map(|n| n as i32);
     let mut launch = queue.arguments(Kernel::FillAngles);
-    launch.arg(&scene.angles).arg(&scene.vectors).arg(&scene.legs).arg(values);
+    launch.arg(&scene.angles).arg(&scene.first_angles).arg(&scene.vectors).arg(&scene.legs).arg(values);
     launch.arg(&rows.lengths).arg(&rows.rows).arg(&rows.begins).arg(&rows.totals).arg(limits);
     launch.numbers(&lengths);
     launch.arg(&mut rows.angles).arg(&mut rows.angle_places).arg(&mut rows.bond_begins);
-    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; candidates come bond by
-    // bond and name legs of the network, and no point has more rows than the shape says.
+    // SAFETY: the arguments are those of the kernel, and the arrays as long as asserted above; `first_angles` ends at
+    // the number of candidates, which name bonds and legs of the network, and no point has more rows than the shape says.
     unsafe { launch.launch(threads(32 * points)) }
 }
