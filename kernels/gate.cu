@@ -18,14 +18,6 @@ struct Gate {
 
 #define GATE_CHANNELS 16
 
-__device__ __forceinline__ real activated(real x, real kappa) {
-#if defined(S2DPES_DOUBLE)
-    return kappa * (x / (1.0 + exp(-x)));
-#else
-    return kappa * (x / (1.0f + expf(-x)));
-#endif
-}
-
 // A thread a quad of a row of a point. Scalars and gates are degree 0 of `z`.
 KERNEL(gate)(const Gate* gates, const real* z, const real* biases, real kappa, int gate_count, int points,
              real* features) {
@@ -38,10 +30,11 @@ KERNEL(gate)(const Gate* gates, const real* z, const real* biases, real kappa, i
     size_t gate_row = array_row(of.gate_base, of.gate_slot, of.gate_stride, point, points);
     quad value = load_quad(z + gate_row * GATE_CHANNELS + channel);
     if (of.bias >= 0) add(value, load_quad(biases + of.bias + channel));
-    value.x = activated(value.x, kappa);
-    value.y = activated(value.y, kappa);
-    value.z = activated(value.z, kappa);
-    value.w = activated(value.w, kappa);
+    value = silu(value);
+    value.x *= kappa;
+    value.y *= kappa;
+    value.z *= kappa;
+    value.w *= kappa;
     if (of.z_base >= 0) {
         size_t row = array_row(of.z_base, of.z_slot, of.z_stride, point, points);
         quad own = load_quad(z + row * GATE_CHANNELS + channel);

@@ -12,6 +12,7 @@
 //! layout       structures that kernels and host share
 //! queue        kernels by name, streams, buffers
 //! memory       how many points fit into a device
+//! slot         batches under way: host, copies and kernels of neighbouring batches overlap
 //! pairs        models with pair operators: what families share
 //! mace         MACE
 //! sevennet     SevenNet
@@ -29,6 +30,7 @@ pub mod memory;
 pub mod pairs;
 pub mod queue;
 pub mod sevennet;
+pub mod slot;
 pub mod source;
 
 use std::fmt;

@@ -11,7 +11,7 @@
 //! buffers    what a batch is computed in
 //! launch     one typed launch a kernel
 //! forward    their order
-//! slot       batches under way: host, copies and kernels of neighbouring batches overlap
+//! batch      what is copied and launched for some points
 //! ```
 //!
 //! Bonds and angles that are short enough at a point become rows, those of all points below one another. How many there
@@ -20,12 +20,12 @@
 //! change a bit.
 
 pub mod atoms;
+pub mod batch;
 pub mod buffers;
 pub mod forward;
 pub mod launch;
 pub mod plan;
 pub mod shape;
-pub mod slot;
 pub mod tables;
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,7 @@ use super::CudaReal;
 use super::device::Device;
 use super::memory::{Needs, SLOTS};
 use super::queue::{Kernels, Profile};
+use super::slot::{Slots, queues};
 use crate::crystal::Element;
 use crate::engine::cpu::Real;
 use crate::engine::cpu::chgnet::cost_of;
@@ -43,10 +44,10 @@ use crate::engine::cpu::chgnet::weights::Weights;
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
 use crate::potential::chgnet::Chgnet;
-use atoms::queues;
+use batch::Shared;
+use buffers::ChgnetBuffers;
 use plan::ChgnetPlan;
 use shape::{BATCH, ChgnetShape};
-use slot::{ChgnetSlots, Shared};
 use tables::{ModelTables, NetworkTables};
 
 /// A CHGNet on a GPU.
@@ -62,7 +63,7 @@ pub struct ChgnetEngine<T> {
 struct Prepared<T> {
     scene: Arc<Scene>,
     // Before the tables, which kernels under way use until the slots have gone.
-    slots: ChgnetSlots<T>,
+    slots: Slots<ChgnetBuffers<T>>,
     tables: NetworkTables,
 }
 
@@ -102,9 +103,12 @@ impl<T: CudaReal> ChgnetEngine<T> {
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = NetworkTables::new(&queues[0], &plan, &self.model).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
-        let make =
-            |count: usize, capacity| ChgnetSlots::new(&queues[..count], &plan.shape, capacity, &mut staging);
-        let slots = needs::<T>(scene, &plan.shape).allocate(&self.device, make)?;
+        let shape = &plan.shape;
+        let make = |count: usize, capacity| {
+            let buffers = |queue: &_| ChgnetBuffers::new(queue, shape, capacity);
+            Slots::new(&queues[..count], (capacity, shape.atoms.staging(capacity)), &mut staging, buffers)
+        };
+        let slots = needs::<T>(scene, shape).allocate(&self.device, make)?;
         Ok(Prepared { scene: scene.clone(), slots, tables })
     }
 }
@@ -133,7 +137,9 @@ impl<T: CudaReal> Engine for ChgnetEngine<T> {
         self.device.context.bind_to_thread().map_err(|e| self.device.failed("evaluating points", e))?;
         let mut prepared = self.prepare(scene)?;
         let Prepared { tables, slots, .. } = &mut prepared;
-        let outputs = slots.evaluate(&Shared { scene, tables, model: &self.model }, points);
+        let shared = Shared { scene, tables, model: &self.model };
+        let outputs = slots
+            .evaluate(points, |queue, buffers, staging, batch| shared.start(queue, buffers, staging, batch));
         let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
         Ok(outputs.into_iter().map(PointResult::from).collect())

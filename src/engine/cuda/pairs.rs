@@ -12,7 +12,7 @@
 //! buffers    what a batch is computed in
 //! launch     one typed launch a kernel
 //! forward    their order
-//! slot       batches under way: host, copies and kernels of neighbouring batches overlap
+//! batch      what is copied and launched for some points
 //! ```
 //!
 //! Operators of pairs that not all axes move are computed once a node of their axes and kept; those that all axes move
@@ -20,12 +20,12 @@
 //! neither batches nor devices of one kind change a bit.
 
 pub mod arrays;
+pub mod batch;
 pub mod buffers;
 pub mod forward;
 pub mod launch;
 pub mod plan;
 pub mod shape;
-pub mod slot;
 pub mod tables;
 #[cfg(test)]
 pub(super) mod tests;
@@ -39,6 +39,7 @@ use super::device::Device;
 use super::layout::SiteEnergy;
 use super::memory::{Needs, SLOTS};
 use super::queue::{Kernels, Profile, Queue};
+use super::slot::{Slots, queues};
 use crate::engine::cpu::Real;
 use crate::engine::cpu::pairs::cost::cost;
 use crate::engine::cpu::pairs::geometry::{Geometry, SiteGeometry};
@@ -46,11 +47,11 @@ use crate::engine::cpu::pairs::{Family, Interactions};
 use crate::engine::{Cost, Engine, EngineError, PointResult, Scene};
 use crate::landscape::Point;
 use arrays::{ModelArrays, Pool};
+use batch::{PairBuffers, Shared};
 use buffers::Buffers;
 use forward::Forward;
 use plan::Plan;
 use shape::{BATCH, NetworkShape, SceneShape};
-use slot::{Shared, Slots, queues};
 use tables::{ModelTables, SceneTables};
 
 /// A family of models with kernels: what its layers make of messages. Products of the layers are in terms of the
@@ -104,7 +105,7 @@ struct Prepared<T, L> {
     scene: Arc<Scene>,
     shape: SceneShape,
     // Before the tables, which kernels under way use until the slots have gone.
-    slots: Slots<T>,
+    slots: Slots<PairBuffers<T>>,
     tables: SceneTables<L>,
 }
 
@@ -147,8 +148,12 @@ impl<T: CudaReal, N: Network<T>> PairEngine<T, N> {
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = SceneTables::new::<T, N>(&queues[0], &plan).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
-        let make = |count: usize, capacity| Slots::new(&queues[..count], &plan.shape, capacity, &mut staging);
-        let slots = needs::<T>(scene, &plan.shape).allocate(&self.device, make)?;
+        let shape = &plan.shape;
+        let make = |count: usize, capacity| {
+            let buffers = |queue: &_| PairBuffers::new(queue, shape, capacity);
+            Slots::new(&queues[..count], (capacity, shape.staging(capacity)), &mut staging, buffers)
+        };
+        let slots = needs::<T>(scene, shape).allocate(&self.device, make)?;
         Ok(Prepared { scene: scene.clone(), shape: plan.shape, tables, slots })
     }
 }
@@ -199,7 +204,8 @@ impl<T: CudaReal, N: Network<T>> Engine for PairEngine<T, N> {
         let mut prepared = self.prepare(scene)?;
         let Prepared { shape, tables, slots, .. } = &mut prepared;
         let shared = Shared::<T, N> { scene, shape, tables, model: &self.model };
-        let outputs = slots.evaluate(&shared, points);
+        let outputs = slots
+            .evaluate(points, |queue, buffers, staging, batch| shared.start(queue, buffers, staging, batch));
         let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
         Ok(outputs.into_iter().map(PointResult::from).collect())

@@ -11,10 +11,9 @@ use crate::engine::cuda::pairs::tables::{SceneTables, SeparationTables};
 use crate::engine::cuda::queue::Queue;
 use crate::potential::chgnet::FEATURES;
 
-pub use crate::engine::cuda::pairs::buffers::{Buffers as AtomBuffers, Staging};
+pub use crate::engine::cuda::pairs::buffers::Buffers as AtomBuffers;
 pub use crate::engine::cuda::pairs::launch::{distance_cost, embed, energy, linear_readout};
 pub use crate::engine::cuda::pairs::shape::SceneShape as AtomShape;
-pub use crate::engine::cuda::pairs::slot::queues;
 
 /// What positions, distances and energies need of a scene, on a device.
 pub type AtomTables = SceneTables<()>;

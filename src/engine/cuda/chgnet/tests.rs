@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, DeviceRepr};
 
-use super::atoms::queues;
 use super::buffers::ChgnetBuffers;
 use super::forward::Forward;
 use super::launch::Batch;
@@ -28,6 +27,7 @@ use crate::engine::cuda::device::Device;
 use crate::engine::cuda::layout;
 use crate::engine::cuda::pairs::tests::shim;
 use crate::engine::cuda::queue::{Kernels, Queue};
+use crate::engine::cuda::slot::queues;
 use crate::landscape::{Axis, Dof, Landscape, Point, Thresholds};
 use crate::potential::chgnet::FEATURES;
 use crate::potential::{DEFAULT, Family, Potential};

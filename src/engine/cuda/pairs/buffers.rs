@@ -1,6 +1,6 @@
 //! What a batch is computed in: buffers on the device, and pinned ones on the host for what goes in and comes out.
 
-use cudarc::driver::{CudaSlice, DevicePtr, DriverError, PinnedHostSlice};
+use cudarc::driver::{CudaSlice, DevicePtr, DriverError};
 
 use super::shape::{GroupLengths, GroupShape, SceneShape};
 use crate::engine::cuda::CudaReal;
@@ -129,46 +129,5 @@ impl<T: CudaReal> Buffers<T> {
             outputs: queue.buffer(of.points)?,
             groups,
         })
-    }
-}
-
-/// Pinned memory of the host, so that copies do not wait for one another. Only to be touched when the stream is idle.
-#[derive(Debug)]
-pub struct Staging {
-    /// Axis values: of the points, then of the nodes of each group.
-    pub values: PinnedHostSlice<f64>,
-    /// Nodes of the points, for each group that has a list of them.
-    pub index: PinnedHostSlice<i32>,
-    /// Results.
-    pub outputs: PinnedHostSlice<PointOutput>,
-}
-
-impl Staging {
-    /// For batches of at most `capacity` points; takes what there is if that is long enough.
-    pub fn new(
-        queue: &Queue,
-        shape: &SceneShape,
-        capacity: usize,
-        old: Option<Staging>,
-    ) -> Result<Staging, DriverError> {
-        let lengths: Vec<GroupLengths> = shape.groups.iter().map(|g| g.lengths(shape, capacity)).collect();
-        let values = shape.point_lengths(capacity).values + lengths.iter().map(|l| l.values).sum::<usize>();
-        let index = lengths.iter().map(|l| l.index).sum::<usize>();
-        let is_enough = |old: &Staging| {
-            old.values.len() >= values && old.index.len() >= index && old.outputs.len() >= capacity
-        };
-        if let Some(old) = old.filter(is_enough) {
-            return Ok(old);
-        }
-        let context = queue.stream().context();
-        // Cached by the processor, unlike cudarc's default: results are read from it.
-        // SAFETY: plain numbers, for which any bits are valid; the part that is used is written first.
-        unsafe {
-            Ok(Staging {
-                values: context.alloc_pinned_with_flags(values.max(1), 0)?,
-                index: context.alloc_pinned_with_flags(index.max(1), 0)?,
-                outputs: context.alloc_pinned_with_flags(capacity, 0)?,
-            })
-        }
     }
 }

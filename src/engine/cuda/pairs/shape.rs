@@ -1,6 +1,7 @@
 //! Lengths of a scene's arrays, and the memory that a batch takes.
 
-use super::super::layout::{Place, PointOutput};
+use crate::engine::cuda::layout::{Place, PointOutput};
+use crate::engine::cuda::slot::StagingLengths;
 
 /// Most points of a batch.
 pub const BATCH: usize = 4096;
@@ -185,6 +186,17 @@ impl SceneShape {
             separations: points * self.representatives,
             sites: points * self.sites,
             points,
+        }
+    }
+
+    /// Lengths on the host for batches of at most so many points: axis values of the points and of the nodes of each group,
+    /// nodes of the points for each group that has a list of them.
+    pub fn staging(&self, points: usize) -> StagingLengths {
+        let groups = || self.groups.iter().map(|g| g.lengths(self, points));
+        StagingLengths {
+            values: self.point_lengths(points).values + groups().map(|l| l.values).sum::<usize>(),
+            index: groups().map(|l| l.index).sum(),
+            outputs: points,
         }
     }
 
