@@ -90,16 +90,12 @@ impl<T: CudaReal> ChgnetEngine<T> {
     /// Brings a scene to the device, unless it is the last one.
     fn prepare(&mut self, scene: &Arc<Scene>) -> Result<Prepared<T>, EngineError> {
         let failed = |e| self.device.failed("preparing a landscape", e);
-        let plan = match &self.prepared {
-            Some(known) if Arc::ptr_eq(&known.scene, scene) => None,
-            _ => Some(ChgnetPlan::new(scene, &self.weights)?),
+        let mut staging = match self.prepared.take() {
+            Some(known) if Arc::ptr_eq(&known.scene, scene) => return Ok(known),
+            Some(Prepared { slots, .. }) => slots.into_staging().map_err(failed)?,
+            None => Vec::new(),
         };
-        let (plan, mut staging) = match (plan, self.prepared.take()) {
-            (None, Some(known)) => return Ok(known),
-            (Some(plan), Some(old)) => (plan, old.slots.into_staging().map_err(failed)?),
-            (Some(plan), None) => (plan, Vec::new()),
-            (None, None) => return Err(EngineError::Scene),
-        };
+        let plan = ChgnetPlan::new(scene, &self.weights)?;
         let queues = queues(&self.device.context, &self.kernels, SLOTS).map_err(failed)?;
         let tables = NetworkTables::new(&queues[0], &plan, &self.model).map_err(failed)?;
         queues[0].stream().synchronize().map_err(failed)?;
@@ -138,11 +134,11 @@ impl<T: CudaReal> Engine for ChgnetEngine<T> {
         let mut prepared = self.prepare(scene)?;
         let Prepared { tables, slots, .. } = &mut prepared;
         let shared = Shared { scene, tables, model: &self.model };
-        let outputs = slots
+        let results = slots
             .evaluate(points, |queue, buffers, staging, batch| shared.start(queue, buffers, staging, batch));
-        let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
+        let results = results.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
-        Ok(outputs.into_iter().map(PointResult::from).collect())
+        Ok(results)
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {

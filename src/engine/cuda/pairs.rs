@@ -204,11 +204,11 @@ impl<T: CudaReal, N: Network<T>> Engine for PairEngine<T, N> {
         let mut prepared = self.prepare(scene)?;
         let Prepared { shape, tables, slots, .. } = &mut prepared;
         let shared = Shared::<T, N> { scene, shape, tables, model: &self.model };
-        let outputs = slots
+        let results = slots
             .evaluate(points, |queue, buffers, staging, batch| shared.start(queue, buffers, staging, batch));
-        let outputs = outputs.map_err(|e| self.device.failed("evaluating points", e))?;
+        let results = results.map_err(|e| self.device.failed("evaluating points", e))?;
         self.prepared = Some(prepared);
-        Ok(outputs.into_iter().map(PointResult::from).collect())
+        Ok(results)
     }
 
     fn cost(&mut self, scene: &Arc<Scene>, points: &[Point]) -> Result<Cost, EngineError> {

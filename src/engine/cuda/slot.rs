@@ -6,6 +6,7 @@ use cudarc::driver::{CudaContext, DriverError, PinnedHostSlice};
 
 use super::layout::PointOutput;
 use super::queue::{Kernels, Queue};
+use crate::engine::PointResult;
 use crate::landscape::Point;
 
 /// Pinned memory of the host, so that copies do not wait for one another. Only to be touched when the stream is idle.
@@ -63,11 +64,11 @@ struct Slot<B> {
 
 impl<B> Slot<B> {
     /// Waits for the batch under way, if there is one, and reads its results.
-    fn finish(&mut self) -> Result<Vec<PointOutput>, DriverError> {
+    fn finish(&mut self) -> Result<Vec<PointResult>, DriverError> {
         let points = std::mem::take(&mut self.under_way);
         self.queue.stream().synchronize()?;
         let outputs = self.staging.as_ref().map(|s| s.outputs.as_slice()).transpose()?;
-        Ok(outputs.unwrap_or_default()[..points].to_vec())
+        Ok(outputs.unwrap_or_default()[..points].iter().map(|out| PointResult::from(*out)).collect())
     }
 }
 
@@ -113,7 +114,7 @@ impl<B> Slots<B> {
         &mut self,
         points: &[Point],
         start: impl Fn(&Queue, &mut B, &mut Staging, &[Point]) -> Result<(), DriverError>,
-    ) -> Result<Vec<PointOutput>, DriverError> {
+    ) -> Result<Vec<PointResult>, DriverError> {
         let mut results = Vec::with_capacity(points.len());
         let count = self.slots.len();
         let batches = points.chunks(self.capacity);

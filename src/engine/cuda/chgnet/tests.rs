@@ -25,7 +25,7 @@ use crate::engine::cpu::table::Place;
 use crate::engine::cuda::CudaReal;
 use crate::engine::cuda::device::Device;
 use crate::engine::cuda::layout;
-use crate::engine::cuda::pairs::tests::shim;
+use crate::engine::cuda::pairs::tests::{assert_close, shim};
 use crate::engine::cuda::queue::{Kernels, Queue};
 use crate::engine::cuda::slot::queues;
 use crate::landscape::{Axis, Dof, Landscape, Point, Thresholds};
@@ -172,17 +172,6 @@ fn for_all<T: CudaReal>(check: impl Fn(&mut Fixture<T>)) {
             shim::seed(k as u32 + 1);
         }
         check(&mut Fixture::new(crystal));
-    }
-}
-
-/// Numbers are equal to a share of the largest one.
-fn assert_close<T: CudaReal>(name: &str, found: &[T], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len(), "{name}");
-    let bound = if T::DOUBLE { 1e-12 } else { 2e-6 };
-    let largest = expected.iter().fold(1e-30_f64, |a, v| a.max(v.abs()));
-    for (k, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let error = (found.to_f64() - expected).abs() / largest;
-        assert!(error < bound, "{name}, number {k}: {found:?} {expected} ({error:e} of {largest})");
     }
 }
 
