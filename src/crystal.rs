@@ -13,7 +13,7 @@ mod poscar;
 mod read;
 mod text;
 
-pub use cell::Structure;
+pub use cell::{DeclaredGroup, Structure};
 pub use elements::Element;
 pub use extxyz::to_extxyz;
 pub use read::{ReadError, read_structure, read_structures};

@@ -151,6 +151,7 @@ fn fuzzed_landscape(seed: u64, potential: &Potential) -> Arc<Landscape> {
         lattice,
         species: (0..atoms).map(|_| potential.elements()[random.below(potential.elements().len())]).collect(),
         positions: (0..atoms).map(|_| Vector3::from_fn(|_, _| 3.0 * random.unit() - 1.0)).collect(),
+        declared: None,
     };
     let crystal = Arc::new(Crystal::without_symmetry(&structure).unwrap());
     let mut free = Dof::all(&crystal);

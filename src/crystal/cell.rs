@@ -2,6 +2,15 @@ use nalgebra::{Matrix3, Vector3};
 
 use super::Element;
 
+/// The space group that a file states, in words or by its operations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredGroup {
+    /// As the file writes it: `P 42/m n m`.
+    pub text: String,
+    /// International number, 1 to 230.
+    pub number: usize,
+}
+
 /// A periodic crystal as read from a file, before any symmetry is looked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Structure {
@@ -13,6 +22,8 @@ pub struct Structure {
     pub species: Vec<Element>,
     /// Fractional position of each atom, as written (not wrapped into the cell).
     pub positions: Vec<Vector3<f64>>,
+    /// The space group that the file states, if it does.
+    pub declared: Option<DeclaredGroup>,
 }
 
 impl Structure {

@@ -72,7 +72,7 @@ pub(super) fn structure(
             }
         }
     }
-    Ok(Structure { name, lattice: cell, species, positions })
+    Ok(Structure { name, lattice: cell, species, positions, declared: None })
 }
 
 /// Passes 1 to [`MOST_ATOMS`] atoms.
