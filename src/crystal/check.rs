@@ -32,7 +32,9 @@ pub(super) fn lattice(lattice: &Matrix3<f64>) -> Result<(), String> {
             ));
         }
     }
-    if lattice.determinant() != 0.0 && Periodic::new(lattice).least_height >= LEAST_HEIGHT {
+    // The volume is at least the product of the three heights. Looked at first, since flat cells cannot be reduced.
+    let volume = lattice.determinant().abs();
+    if volume >= LEAST_HEIGHT.powi(3) && Periodic::new(lattice).least_height >= LEAST_HEIGHT {
         return Ok(());
     }
     Err("the lattice vectors lie (almost) in a plane; give three independent ones in Angstrom".to_string())

@@ -1,11 +1,37 @@
-//! CIF, from characters to atoms: `tokens` -> `block` -> `operations` (`space_group`) and `sites` -> `expand`.
+//! CIF, from characters to atoms.
+//!
+//! ```text
+//! tokens       words, quoted strings, text fields
+//! block        data blocks: each tag once, each value explained
+//! formula      the stated formula
+//! label        type symbols and labels -> elements
+//! sites        the asymmetric unit
+//! operations   operations that are listed; kind: the number of the group that they make
+//! space_group  what symbols and numbers mean; names: all that the file gives, which must agree
+//! symmetry     -> the groups that the file may mean
+//! expand       a group and the sites -> all atoms
+//! stated       what the file states of them: formula, Z, multiplicities, letters
+//! choice       -> the group that it means
+//! ```
+//!
+//! The grammar is that of CIF 1.1 (<https://www.iucr.org/resources/cif/spec/version1.1>) with the dots in tags and the
+//! triple quotes of later versions. It is our own: the two hundred lines of `tokens` and `block` are the small part, and
+//! what they find needs its line up to the last check of a site. Of the parsers at hand, gemmi (C++, MPL-2.0) would bring
+//! a C++ compiler into the build and keeps no line of a value in a loop; the CIF crates on crates.io are parts of readers
+//! for proteins or read mmCIF's atom table only, and go on silently after values that nothing explains.
 
 mod block;
+mod choice;
 mod expand;
 mod formula;
+mod kind;
+mod label;
+mod names;
 mod operations;
 mod sites;
 mod space_group;
+mod stated;
+mod symmetry;
 mod tokens;
 
 use nalgebra::Matrix3;
@@ -13,14 +39,16 @@ use nalgebra::Matrix3;
 use super::text::{Complaint, shown};
 use super::{Structure, check};
 use block::Block;
-use formula::Formula;
+use choice::Contents;
+use expand::MOVED;
+use stated::Stated;
 
 /// The structures of all data blocks that hold atoms.
 ///
 /// The lattice is right-handed, with a along x and b in the xy plane. A site's first atom stands where the
 /// file puts it, moved onto the special position it rounds (see `expand`); its images lie in the cell.
 pub(super) fn parse(text: &str, stem: &str) -> Result<Vec<Structure>, Complaint> {
-    let blocks = block::blocks(&tokens::tokens(text)?);
+    let blocks = block::blocks(&tokens::tokens(text)?)?;
     let crystals: Vec<&Block> = blocks.iter().filter(|block| sites::has_sites(block)).collect();
     if crystals.is_empty() {
         let way_out = match blocks.iter().any(|block| block.table("_atom_site_cartn_x").is_some()) {
@@ -52,26 +80,21 @@ fn names(blocks: &[&Block], stem: &str) -> Vec<String> {
         .collect()
 }
 
-/// The whole unit cell of one data block. The log warns of atoms that differ from the stated formula:
-/// hydrogens that were never located are the usual reason.
+/// The whole unit cell of one data block. The log warns of sites that symmetry moved by more than rounding.
 fn crystal(block: &Block, name: String) -> Result<Structure, Complaint> {
     let lattice = lattice(block)?;
-    let operations = operations::operations(block, &lattice, &name)?;
-    let stated = block.value("_chemical_formula_sum");
-    let formula = stated.and_then(|token| Formula::read(token.text));
-    let sites = sites::sites(block, formula.as_ref(), &name)?;
-    let (species, positions) = expand::expand(&sites, &operations, &lattice)?;
-    let structure = check::structure(name, lattice, species, positions);
-    let structure = structure.map_err(|text| Complaint::at(block.line, text))?;
-    if let (Some(formula), Some(stated)) = (formula, stated)
-        && !formula.is_of(&structure.species)
-    {
-        let (name, atoms, stated) = (&structure.name, structure.formula(), shown(stated.text));
-        log::warn!(
-            "{name}: the atoms of the cell make {atoms}, the stated formula is {stated}; is an atom missing?"
-        );
+    let stated = Stated::of(block, &name)?;
+    let groups = symmetry::groups(block, &lattice, &name)?;
+    let sites = sites::sites(block, stated.formula.as_ref(), &name)?;
+    let contents = Contents { sites: &sites, stated: &stated, lattice: &lattice };
+    let atoms = contents.choose(&groups, &name)?;
+    for (site, distance) in sites.iter().zip(&atoms.moved).filter(|(_, distance)| **distance > MOVED) {
+        let label = &site.label;
+        log::warn!("{name}: site {label} is moved by {distance:.3} Angstrom onto its special position");
     }
-    Ok(structure)
+    let structure = check::structure(name, lattice, atoms.species, atoms.positions);
+    let structure = structure.map_err(|text| Complaint::at(block.line, text))?;
+    Ok(Structure { declared: groups.declared, ..structure })
 }
 
 /// Lattice vectors as columns in Angstrom from lengths and angles: a along x, b in the xy plane.

@@ -1,5 +1,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::LazyLock;
+
+/// RWIGS of VASP's PAW_PBE potentials for 53 elements; the rest of Z = 1..=96 is a flagged fallback,
+/// 1.017 times Cordero's covalent radius.
+const WIGNER_SEITZ_RADII: &str = include_str!("../../assets/wigner_seitz_radii.csv");
 
 /// A chemical element, identified by its atomic number 1..=118.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +36,23 @@ impl Element {
     /// Atomic number.
     pub fn number(self) -> usize {
         usize::from(self.0)
+    }
+
+    /// Wigner-Seitz radius in Angstrom, which the table has up to curium.
+    pub fn wigner_seitz_radius(self) -> Option<f64> {
+        static TABLE: LazyLock<[Option<f64>; 118]> = LazyLock::new(|| {
+            let mut table = [None; 118];
+            for line in WIGNER_SEITZ_RADII.lines().skip(1) {
+                let fields: Vec<&str> = line.split(',').collect();
+                if let [_, symbol, _, _, _, radius, ..] = fields[..]
+                    && let Some(element) = Element::from_symbol(symbol)
+                {
+                    table[element.number() - 1] = radius.parse().ok();
+                }
+            }
+            table
+        });
+        TABLE[self.number() - 1]
     }
 
     /// Chemical symbol.

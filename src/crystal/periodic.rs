@@ -67,6 +67,13 @@ impl Periodic {
         (self.basis * self.reduce(difference).map(|d| d - d.round())).norm()
     }
 
+    /// Distances of the nearest image of a fractional difference and of the 26 around it, in Angstrom.
+    pub(crate) fn distances_of_images(&self, difference: &Vector3<f64>) -> impl Iterator<Item = f64> + use<> {
+        let v = self.basis * self.reduce(difference).map(|d| d - d.round());
+        let [xs, ys, zs] = self.images;
+        (0..27).map(move |k| Vector3::new(v.x + xs[k], v.y + ys[k], v.z + zs[k]).norm())
+    }
+
     /// Distance of the nearest image for a difference in the reduced basis, in Angstrom.
     pub(crate) fn distance(&self, difference: &Vector3<f64>) -> f64 {
         let v = self.basis * difference.map(|d| d - d.round());

@@ -6,10 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
 
-/// RWIGS of VASP's PAW_PBE potentials for 53 elements; the rest of Z = 1..=96 is a flagged fallback,
-/// 1.017 times Cordero's covalent radius.
-const TABLE: &str = include_str!("../../assets/wigner_seitz_radii.csv");
-
 /// The factor of the paper: thresholds are 0.75 times the sum of the radii.
 pub const DEFAULT_SCALE: f64 = 0.75;
 
@@ -80,12 +76,8 @@ impl Thresholds {
 }
 
 fn table() -> BTreeMap<Element, f64> {
-    let row = |line: &str| {
-        let mut fields = line.split(',');
-        let element = Element::from_symbol(fields.nth(1)?)?;
-        Some((element, fields.nth(3)?.parse().ok()?))
-    };
-    TABLE.lines().skip(1).filter_map(row).collect()
+    let elements = (1..=118).filter_map(Element::from_number);
+    elements.filter_map(|element| Some((element, element.wigner_seitz_radius()?))).collect()
 }
 
 #[cfg(test)]

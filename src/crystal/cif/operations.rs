@@ -1,4 +1,4 @@
-//! Symmetry operations of a data block: from its list, else from what it calls the space group.
+//! Symmetry operations that a data block lists.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,8 @@ use nalgebra::Matrix3;
 
 use super::super::text::{Complaint, real, shown};
 use super::block::{Block, known};
-use super::space_group;
 
-const LIST_TAGS: [&str; 2] = ["_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"];
+pub const LIST_TAGS: [&str; 2] = ["_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"];
 
 /// Most operations of a list: 192 for the largest space group, times the cells of a supercell.
 const MOST_OPERATIONS: usize = 1000;
@@ -23,55 +22,62 @@ const DECIMAL_TOLERANCE: f64 = 5e-4;
 /// How much of a scalar product of two lattice vectors an operation may change, in units of their lengths.
 const METRIC_TOLERANCE: f64 = 0.02;
 
-/// All operations modulo lattice translations: a group that the lattice allows.
-pub fn operations(block: &Block, lattice: &Matrix3<f64>, name: &str) -> Result<Vec<Operation>, Complaint> {
-    let Some((line, operations)) = listed(block, lattice)? else {
-        return space_group::operations(block, lattice, name);
-    };
-    let blame = |text: String| Complaint::at(line, text);
+/// The operations that a block lists, modulo lattice translations: a group that the lattice allows, and the line
+/// of the first; `None` without a list.
+pub fn listed(block: &Block, lattice: &Matrix3<f64>) -> Result<Option<(usize, Vec<Operation>)>, Complaint> {
+    let mut lists = Vec::new();
+    for tag in LIST_TAGS {
+        lists.extend(list(block, tag, lattice)?);
+    }
+    let mut lists = lists.into_iter();
+    let Some((line, operations)) = lists.next() else { return Ok(None) };
+    let blame = |text: String| Err(Complaint::at(line, text));
     if operations.len() > MOST_OPERATIONS {
-        return Err(blame(format!("more than {MOST_OPERATIONS} symmetry operations; give a smaller cell")));
+        return blame(format!("more than {MOST_OPERATIONS} symmetry operations; give a smaller cell"));
     }
     if !is_group(&operations) {
-        return Err(blame(format!(
-            "{} symmetry operations make no group; list all of them",
-            operations.len()
-        )));
+        return blame(format!("{} symmetry operations make no group; list all of them", operations.len()));
     }
-    space_group::check_order(block, lattice, operations.len(), name)?;
-    Ok(operations)
+    let group = Group::of(&operations);
+    let same =
+        |others: &[Operation]| others.len() == operations.len() && others.iter().all(|o| group.contains(o));
+    match lists.next().filter(|(_, others)| !same(others)) {
+        Some((other, _)) => blame(format!(
+            "the symmetry operations listed here and in line {other} differ; delete one of the lists"
+        )),
+        None => Ok(Some((line, operations))),
+    }
 }
 
-/// The distinct operations of the list, none of which bends the lattice, and the line of the first; `None`
-/// without a list.
-fn listed(block: &Block, lattice: &Matrix3<f64>) -> Result<Option<(usize, Vec<Operation>)>, Complaint> {
-    for tag in LIST_TAGS {
-        let Some(table) = block.table(tag) else { continue };
-        let Some(column) = table.column(tag) else { continue };
-        let tokens: Vec<_> = table.rows()?.map(|row| row[column]).filter(known).collect();
-        let Some(first) = tokens.first() else { continue };
-        // Some lists leave out `x,y,z`.
-        let mut operations = vec![Operation::identity()];
-        let mut group = Group::default();
-        group.insert(&operations[0]);
-        for token in &tokens {
-            let text = shown(token.text);
-            let blame = |what: &str| Complaint::at(token.line, format!("{text} {what}"));
-            let operation = parse(token.text)
-                .ok_or_else(|| blame("is no symmetry operation; write it like `-x, y+1/2, -z`"))?;
-            if !fits(&operation, lattice) {
-                return Err(blame(
-                    "is no symmetry of the cell; correct it, or the lengths and angles of the cell",
-                ));
-            }
-            if !group.contains(&operation) && operations.len() <= MOST_OPERATIONS {
-                group.insert(&operation);
-                operations.push(operation);
-            }
+/// The distinct operations of one list, none of which bends the lattice, and the line of the first.
+fn list(
+    block: &Block,
+    tag: &str,
+    lattice: &Matrix3<f64>,
+) -> Result<Option<(usize, Vec<Operation>)>, Complaint> {
+    let Some(table) = block.table(tag) else { return Ok(None) };
+    let Some(column) = table.column(tag) else { return Ok(None) };
+    let tokens: Vec<_> = table.rows().map(|row| row[column]).filter(known).collect();
+    let Some(first) = tokens.first() else { return Ok(None) };
+    // Some lists leave out `x,y,z`.
+    let mut operations = vec![Operation::identity()];
+    let mut group = Group::of(&operations);
+    for token in &tokens {
+        let text = shown(token.text);
+        let blame = |what: &str| Complaint::at(token.line, format!("{text} {what}"));
+        let operation = parse(token.text)
+            .ok_or_else(|| blame("is no symmetry operation; write it like '-x, y+1/2, -z', in quotes"))?;
+        if !fits(&operation, lattice) {
+            return Err(blame(
+                "is no symmetry of the cell; correct it, or the lengths and angles of the cell",
+            ));
         }
-        return Ok(Some((first.line, operations)));
+        if !group.contains(&operation) && operations.len() <= MOST_OPERATIONS {
+            group.insert(&operation);
+            operations.push(operation);
+        }
     }
-    Ok(None)
+    Ok(Some((first.line, operations)))
 }
 
 /// Reads `-x, y+1/2, -z`; the translation is brought into the cell.
@@ -127,6 +133,12 @@ fn twentyfourth(t: f64) -> f64 {
 struct Group(HashMap<Rotation, Vec<Translation>>);
 
 impl Group {
+    fn of(operations: &[Operation]) -> Group {
+        let mut group = Group::default();
+        operations.iter().for_each(|operation| group.insert(operation));
+        group
+    }
+
     fn insert(&mut self, operation: &Operation) {
         self.0.entry(operation.rotation).or_default().push(operation.translation);
     }
@@ -142,8 +154,7 @@ impl Group {
 
 /// True if the product of any two operations is one of them.
 fn is_group(operations: &[Operation]) -> bool {
-    let mut group = Group::default();
-    operations.iter().for_each(|operation| group.insert(operation));
+    let group = Group::of(operations);
     operations.iter().all(|a| operations.iter().all(|b| group.contains(&(a.clone() * b.clone()))))
 }
 

@@ -6,10 +6,22 @@ use super::super::text::{Complaint, shown};
 use super::super::{Element, check};
 use super::block::{Block, Table, known};
 use super::formula::Formula;
+use super::label;
 use super::operations::ratio;
 use super::tokens::Token;
 
 const FRACT_TAGS: [&str; 3] = ["_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"];
+const LABEL: &str = "_atom_site_label";
+const TYPE: &str = "_atom_site_type_symbol";
+const OCCUPANCY: &str = "_atom_site_occupancy";
+const FLAG: &str = "_atom_site_calc_flag";
+const HYDROGENS: &str = "_atom_site_attached_hydrogens";
+const DISORDER_TAGS: [&str; 2] = ["_atom_site_disorder_group", "_atom_site_disorder_assembly"];
+const MULTIPLICITY_TAGS: [&str; 2] =
+    ["_atom_site_symmetry_multiplicity", "_atom_site_site_symmetry_multiplicity"];
+const ORDER_TAGS: [&str; 1] = ["_atom_site_site_symmetry_order"];
+const LETTER_TAGS: [&str; 3] =
+    ["_atom_site_wyckoff_symbol", "_atom_site_wyckoff_label", "_atom_site_wyckoff_letter"];
 
 /// How far an occupancy may be from 1.
 const OCCUPANCY_TOLERANCE: f64 = 1e-3;
@@ -23,6 +35,12 @@ pub struct Site {
     pub position: Vector3<f64>,
     /// Its line in the file, counted from 1.
     pub line: usize,
+    /// Stated number of its atoms in the cell; files of old programs give the order of its site symmetry here.
+    pub multiplicity: Option<usize>,
+    /// Stated order of its site symmetry.
+    pub order: Option<usize>,
+    /// Stated Wyckoff letter, with or without the multiplicity before it.
+    pub letter: Option<String>,
 }
 
 /// True if the block gives the fractional position of an atom.
@@ -36,71 +54,97 @@ pub fn has_sites(block: &Block) -> bool {
 /// so: their position means nothing. A row without a position is refused, for the crystal lacks that atom.
 pub fn sites(block: &Block, formula: Option<&Formula>, name: &str) -> Result<Vec<Site>, Complaint> {
     let Some(table) = block.table(FRACT_TAGS[0]) else { return Ok(Vec::new()) };
-    let columns = Columns::of(table, block)?;
+    check_tags(table, block)?;
     let mut sites = Vec::new();
-    for row in table.rows()? {
-        let row = Row { columns: &columns, tokens: row };
+    let mut contradicting = Vec::new();
+    for tokens in table.rows() {
+        let row = Row { table, tokens };
         let position = row.position()?;
-        if row.optional(columns.flag).is_some_and(|flag| flag.text.eq_ignore_ascii_case("dum")) {
+        if row.known(FLAG).is_some_and(|flag| flag.text.eq_ignore_ascii_case("dum")) {
             log::warn!("{name}: site {} is a dummy and left out", row.label());
             continue;
         }
-        row.check_occupancy()?;
+        row.check_ordered()?;
         let element = row.element(formula)?;
-        sites.push(Site { label: row.label(), element, position, line: row.line() });
+        if row
+            .known(LABEL)
+            .and_then(|label| label::of_label(label.text, None))
+            .is_some_and(|of| of != element)
+        {
+            contradicting.push(format!("{} ({element})", row.label()));
+        }
+        sites.push(Site {
+            label: row.label(),
+            element,
+            position,
+            line: row.line(),
+            multiplicity: row.count(&MULTIPLICITY_TAGS)?,
+            order: row.count(&ORDER_TAGS)?,
+            letter: LETTER_TAGS
+                .iter()
+                .find_map(|tag| row.known(tag))
+                .map(|token| token.text.trim().to_string()),
+        });
         if sites.len() > check::MOST_ATOMS {
             break;
         }
     }
     check::atom_count(sites.len()).map_err(|text| Complaint::at(block.line, text))?;
+    if let Some(first) = contradicting.first() {
+        let others = match contradicting.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        log::warn!("{name}: labels and type symbols differ, and the type holds: site {first}{others}");
+    }
     Ok(sites)
 }
 
-/// Where the loop holds what is needed.
-struct Columns {
-    fract: [usize; 3],
-    label: Option<usize>,
-    type_symbol: Option<usize>,
-    occupancy: Option<usize>,
-    flag: Option<usize>,
-}
-
-impl Columns {
-    fn of(table: &Table, block: &Block) -> Result<Columns, Complaint> {
-        let mut fract = [0; 3];
-        for (column, tag) in fract.iter_mut().zip(FRACT_TAGS) {
-            *column = table.column(tag).ok_or_else(|| {
-                Complaint::at(block.line, format!("the atoms have no {tag}; add it to their loop"))
-            })?;
+/// All that is told of the sites must stand where their positions do.
+fn check_tags(table: &Table, block: &Block) -> Result<(), Complaint> {
+    for tag in FRACT_TAGS {
+        if block.table(tag).is_none() {
+            return Err(Complaint::at(block.line, format!("the atoms have no {tag}; add it to their loop")));
         }
-        Ok(Columns {
-            fract,
-            label: table.column("_atom_site_label"),
-            type_symbol: table.column("_atom_site_type_symbol"),
-            occupancy: table.column("_atom_site_occupancy"),
-            flag: table.column("_atom_site_calc_flag"),
-        })
     }
+    let single = [LABEL, TYPE, OCCUPANCY, FLAG, HYDROGENS];
+    let several = DISORDER_TAGS.iter().chain(&MULTIPLICITY_TAGS).chain(&ORDER_TAGS).chain(&LETTER_TAGS);
+    for tag in FRACT_TAGS.iter().chain(&single).chain(several) {
+        if table.column(tag).is_none()
+            && let Some(line) = block.line_of(tag)
+        {
+            let text = format!(
+                "{tag} stands apart from {}; write all that is told of the atoms in one loop",
+                FRACT_TAGS[0]
+            );
+            return Err(Complaint::at(line, text));
+        }
+    }
+    Ok(())
 }
 
 /// One row of the loop.
 struct Row<'a> {
-    columns: &'a Columns,
+    table: &'a Table<'a>,
     tokens: &'a [Token<'a>],
 }
 
-impl Row<'_> {
-    fn line(&self) -> usize {
-        self.tokens[self.columns.fract[0]].line
+impl<'a> Row<'a> {
+    /// The value of a column that the loop may lack.
+    fn value(&self, tag: &str) -> Option<&'a Token<'a>> {
+        self.tokens.get(self.table.column(tag)?)
     }
 
-    /// The value of a column that may be missing or unknown.
-    fn optional(&self, column: Option<usize>) -> Option<&Token<'_>> {
-        column.map(|column| &self.tokens[column]).filter(|token| known(token))
+    fn known(&self, tag: &str) -> Option<&'a Token<'a>> {
+        self.value(tag).filter(|token| known(token))
+    }
+
+    fn line(&self) -> usize {
+        self.tokens.first().map_or(1, |token| token.line)
     }
 
     fn label(&self) -> String {
-        let token = self.optional(self.columns.label).or(self.optional(self.columns.type_symbol));
+        let token = self.known(LABEL).or(self.known(TYPE));
         token.map_or_else(|| format!("in line {}", self.line()), |token| shown(token.text).replace('`', ""))
     }
 
@@ -110,13 +154,12 @@ impl Row<'_> {
 
     fn position(&self) -> Result<Vector3<f64>, Complaint> {
         let mut position = Vector3::zeros();
-        for (x, column) in position.iter_mut().zip(self.columns.fract) {
-            let token = &self.tokens[column];
-            if !known(token) {
+        for (x, tag) in position.iter_mut().zip(FRACT_TAGS) {
+            let Some(token) = self.known(tag) else {
                 let text =
                     "has no position; give its coordinates, or delete it if it is no atom of the crystal";
                 return Err(self.blame(text.to_string()));
-            }
+            };
             *x = coordinate(token.text).ok_or_else(|| {
                 self.blame(format!("has coordinate {}; write a fraction of the cell", shown(token.text)))
             })?;
@@ -124,33 +167,59 @@ impl Row<'_> {
         Ok(position)
     }
 
-    fn check_occupancy(&self) -> Result<(), Complaint> {
-        let Some(token) = self.optional(self.columns.occupancy) else { return Ok(()) };
-        match number(token.text) {
-            Some(occupancy) if (occupancy - 1.0).abs() <= OCCUPANCY_TOLERANCE => Ok(()),
-            Some(occupancy) => Err(self.blame(format!(
-                "has occupancy {occupancy}; s2dpes needs ordered crystals: choose one ordering and write it as \
-                 its own file"
+    /// Refuses what is not one whole atom that is always there.
+    fn check_ordered(&self) -> Result<(), Complaint> {
+        let way_out = "s2dpes needs ordered crystals: choose one ordering and write it as its own file";
+        if let Some(token) = self.known(OCCUPANCY) {
+            match number(token.text) {
+                Some(occupancy) if (occupancy - 1.0).abs() <= OCCUPANCY_TOLERANCE => {}
+                Some(occupancy) => return Err(self.blame(format!("has occupancy {occupancy}; {way_out}"))),
+                None => {
+                    return Err(self.blame(format!("has occupancy {}; write a number", shown(token.text))));
+                }
+            }
+        }
+        for tag in DISORDER_TAGS {
+            if let Some(token) = self.known(tag).filter(|token| number(token.text) != Some(0.0)) {
+                return Err(self.blame(format!("has {tag} {}; {way_out}", shown(token.text))));
+            }
+        }
+        match self.known(HYDROGENS) {
+            Some(token) if number(token.text) != Some(0.0) => Err(self.blame(format!(
+                "has {} attached hydrogens without a position; give each its own site",
+                shown(token.text)
             ))),
-            None => Err(self.blame(format!("has occupancy {}; write a number", shown(token.text)))),
+            _ => Ok(()),
         }
     }
 
     /// The element of the type symbol, else of the label.
     fn element(&self, formula: Option<&Formula>) -> Result<Element, Complaint> {
-        let (element, kind, text) = match self.optional(self.columns.type_symbol) {
-            Some(token) => (type_element(token.text), "type symbol", token.text),
+        let (element, kind, text) = match self.known(TYPE) {
+            Some(token) => (label::of_type(token.text, formula), "type symbol", token.text),
             None => {
-                let label = self.optional(self.columns.label).map_or("?", |token| token.text);
-                (label_element(label, formula), "label", label)
+                let label = self.known(LABEL).map_or("?", |token| token.text);
+                (label::of_label(label, formula), "label", label)
             }
         };
         element.ok_or_else(|| {
             let text = shown(text);
             self.blame(format!(
-                "has no single clear element in {kind} {text}; write one in _atom_site_type_symbol"
+                "has no single clear element in {kind} {text}; write one in _atom_site_type_symbol, or choose one \
+                 ordering if several atoms share it"
             ))
         })
+    }
+
+    /// A whole number of at least 1 in one of the columns.
+    fn count(&self, tags: &[&str]) -> Result<Option<usize>, Complaint> {
+        let Some((tag, token)) = tags.iter().find_map(|tag| Some((tag, self.known(tag)?))) else {
+            return Ok(None);
+        };
+        match number(token.text) {
+            Some(count) if count >= 1.0 && count.fract() == 0.0 && count < 1e6 => Ok(Some(count as usize)),
+            _ => Err(self.blame(format!("has {tag} {}; write a whole number", shown(token.text)))),
+        }
     }
 }
 
@@ -174,39 +243,6 @@ fn coordinate(text: &str) -> Option<f64> {
     Some(if snaps { sixths / 6.0 } else { x })
 }
 
-/// The element with this symbol in any case; deuterium and tritium are hydrogen, with its energy surface.
-pub fn element(symbol: &str) -> Option<Element> {
-    let lower = symbol.to_ascii_lowercase();
-    let (first, rest) = lower.split_at_checked(1)?;
-    match lower.as_str() {
-        "d" | "t" => Element::from_symbol("H"),
-        _ => Element::from_symbol(&format!("{}{rest}", first.to_ascii_uppercase())),
-    }
-}
-
-/// The element of a type symbol such as `Fe3+`, `O2-` or `SI`: nothing but a charge may follow it.
-fn type_element(text: &str) -> Option<Element> {
-    let (symbol, charge) = text.split_at(text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len()));
-    charge.chars().all(|c| !c.is_alphabetic()).then(|| element(symbol)).flatten()
-}
-
-/// The element that a label such as `Fe1`, `O1A` or `SiT2` starts with, among those of the formula.
-///
-/// `CO1` without a formula may be carbon or cobalt, and `Wat` is no tungsten: such labels have none.
-fn label_element(label: &str, formula: Option<&Formula>) -> Option<Element> {
-    let in_formula = |element: &Element| formula.is_none_or(|formula| formula.contains(*element));
-    let mut letters = label.chars().take_while(char::is_ascii_alphabetic);
-    let (first, second) = (letters.next()?, letters.next());
-    let one = element(&first.to_string()).filter(in_formula);
-    let two = second.and_then(|second| element(&format!("{first}{second}"))).filter(in_formula);
-    let lower = second.is_some_and(|second| second.is_ascii_lowercase());
-    match (one, two) {
-        (Some(_), Some(two)) => lower.then_some(two),
-        (Some(one), None) => (formula.is_some() || !lower).then_some(one),
-        (None, two) => two,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,34 +258,6 @@ mod tests {
         }
         for text in ["", "x", "1e400", "nan", "1/0", "1e7"] {
             assert_eq!(coordinate(text), None);
-        }
-    }
-
-    #[test]
-    fn elements_come_from_types_and_clear_labels() {
-        let symbol = |element: Option<Element>| element.map(Element::symbol);
-        for (text, expected) in [("Fe3+", "Fe"), ("O2-", "O"), ("SI", "Si"), ("D", "H"), ("W0+", "W")] {
-            assert_eq!(symbol(type_element(text)), Some(expected));
-        }
-        for text in ["OH1-", "X", "", "3", "Cval", "Fé"] {
-            assert_eq!(type_element(text), None);
-        }
-        let formula = Formula::read("C2 H2 Co O5");
-        for (label, formula, expected) in [
-            ("Fe1", None, Some("Fe")),
-            ("O1A", None, Some("O")),
-            ("SiT2", None, Some("Si")),
-            ("OA1", None, Some("O")),
-            ("CO1", None, None),
-            ("Wat", None, None),
-            ("CO1", formula.as_ref(), None),
-            ("Co1", formula.as_ref(), Some("Co")),
-            ("HO1", formula.as_ref(), Some("H")),
-            ("Ow", formula.as_ref(), Some("O")),
-            ("Wat", formula.as_ref(), None),
-            ("", None, None),
-        ] {
-            assert_eq!(symbol(label_element(label, formula)), expected, "{label}");
         }
     }
 }

@@ -1,26 +1,7 @@
-//! Symmetry operations of a space group that a file only names, from moyo's tables of 530 settings.
+//! What symbols and numbers mean: settings of moyo's tables, which have 530 of them.
 
 use moyo::base::Operation;
 use moyo::data::{HallNumber, HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
-use nalgebra::Matrix3;
-
-use super::super::text::{Complaint, shown};
-use super::block::Block;
-use super::operations::fits;
-use super::tokens::Token;
-
-const HALL_TAGS: [&str; 2] = ["_space_group_name_hall", "_symmetry_space_group_name_hall"];
-
-const HERMANN_MAUGUIN_TAGS: [&str; 4] = [
-    "_space_group_name_h-m_alt",
-    "_symmetry_space_group_name_h-m",
-    "_space_group_name_h-m",
-    "_space_group_name_h-m_full",
-];
-
-const NUMBER_TAGS: [&str; 2] = ["_space_group_it_number", "_symmetry_int_tables_number"];
-
-const SETTING_CODE_TAG: &str = "_space_group_it_coordinate_system_code";
 
 /// Symbols used before the e glide had its name, where one `e` symbol stands for two settings.
 const BEFORE_E_GLIDE: [(&str, HallNumber); 18] = [
@@ -44,101 +25,9 @@ const BEFORE_E_GLIDE: [(&str, HallNumber); 18] = [
     ("bbab", 333),
 ];
 
-/// Operations of the named group in the setting that its name, or else the shape of the cell, tells.
-///
-/// The Hall symbol counts before the Hermann-Mauguin symbol and that before the number. A group with two
-/// origin choices that names neither is in choice 1, the default of spglib; the log warns of it.
-pub fn operations(block: &Block, lattice: &Matrix3<f64>, name: &str) -> Result<Vec<Operation>, Complaint> {
-    let (token, settings) = named_settings(block)?;
-    let shown_name = shown(token.text);
-    let blame = |text: String| Complaint::at(token.line, text);
-    if settings.is_empty() {
-        return Err(blame(format!(
-            "space group {shown_name} is not in the tables; list its operations as _space_group_symop_operation_xyz"
-        )));
-    }
-    let candidates = settings.iter().map(|entry| (entry, tabulated(entry)));
-    let Some((entry, operations)) = candidates.into_iter().find(|(_, operations)| {
-        !operations.is_empty() && operations.iter().all(|operation| fits(operation, lattice))
-    }) else {
-        return Err(blame(format!(
-            "the cell does not have the symmetry of space group {shown_name}; give both in one setting"
-        )));
-    };
-    let number = block.any_value(&NUMBER_TAGS);
-    if let Some(number) = number.filter(|number| number.text.trim() != entry.number.to_string()) {
-        let (right, wrong) = (entry.number, shown(number.text));
-        return Err(blame(format!(
-            "space group {shown_name} is number {right}, not {wrong}; correct one of them"
-        )));
-    }
-    if entry.setting.starts_with('1') && settings.iter().any(|other| other.setting.starts_with('2')) {
-        log::warn!(
-            "{name}: space group {shown_name} has two origins; origin choice 1 is assumed (`:2` names the other)"
-        );
-    }
-    Ok(operations)
-}
-
-/// Refuses a list of fewer operations than the group has that a symbol names: the crystal would lack atoms.
-///
-/// Other contradictions are only logged, and the list holds: numbers are often left over from elsewhere, and
-/// the symbol of a centred cell may name what is listed for its primitive cell.
-pub fn check_order(
-    block: &Block,
-    lattice: &Matrix3<f64>,
-    listed: usize,
-    name: &str,
-) -> Result<(), Complaint> {
-    let Ok((token, settings)) = named_settings(block) else { return Ok(()) };
-    let group = shown(token.text);
-    let tables = settings.iter().map(tabulated);
-    let fitting = tables.filter(|operations| operations.iter().all(|operation| fits(operation, lattice)));
-    let orders: Vec<usize> = fitting.map(|operations| operations.len()).collect();
-    let by_symbol = token.text.trim().parse::<usize>().is_err();
-    match orders.first() {
-        _ if orders.contains(&listed) || settings.is_empty() => Ok(()),
-        Some(order) if listed < *order && by_symbol => Err(Complaint::at(
-            token.line,
-            format!(
-                "space group {group} has {order} symmetry operations and {listed} are listed; complete the list \
-                 or correct the name"
-            ),
-        )),
-        _ => {
-            log::warn!(
-                "{name}: the {listed} symmetry operations listed are used, not those of space group {group}"
-            );
-            Ok(())
-        }
-    }
-}
-
 /// All operations of a setting.
-fn tabulated(entry: &HallSymbolEntry) -> Vec<Operation> {
+pub fn tabulated(entry: &HallSymbolEntry) -> Vec<Operation> {
     operations_from_number(entry.number, Setting::HallNumber(entry.hall_number), false).unwrap_or_default()
-}
-
-/// What names the group and the settings it may mean, the likeliest first.
-fn named_settings<'a>(block: &Block<'a>) -> Result<(Token<'a>, Vec<HallSymbolEntry>), Complaint> {
-    let code = block.value(SETTING_CODE_TAG).map(|token| token.text.to_lowercase());
-    if let Some(token) = block.any_value(&HALL_TAGS) {
-        return Ok((token, by_hall(token.text)));
-    }
-    if let Some(token) = block.any_value(&HERMANN_MAUGUIN_TAGS) {
-        return Ok((token, by_hermann_mauguin(token.text, code.as_deref())));
-    }
-    if let Some(token) = block.any_value(&NUMBER_TAGS) {
-        return Ok((token, by_number(token.text, code.as_deref())));
-    }
-    let block_name = shown(block.name);
-    Err(Complaint::at(
-        block.line,
-        format!(
-            "data block {block_name} has neither symmetry operations nor a space group; list \
-             _space_group_symop_operation_xyz (`x,y,z` alone if every atom of the cell is listed)"
-        ),
-    ))
 }
 
 /// All tabulated settings.
@@ -146,7 +35,8 @@ fn entries() -> impl Iterator<Item = HallSymbolEntry> {
     (1..=530).filter_map(hall_symbol_entry)
 }
 
-fn by_hall(symbol: &str) -> Vec<HallSymbolEntry> {
+/// The setting of a Hall symbol.
+pub fn by_hall(symbol: &str) -> Vec<HallSymbolEntry> {
     // White space separates the parts: `P 32` is not `P 3 2`. Without any, `-P2ybc` is clear all the same.
     // moyo writes ' as ^ and " as =.
     let spaced = |text: &str| {
@@ -166,7 +56,9 @@ fn by_hall(symbol: &str) -> Vec<HallSymbolEntry> {
     entries
 }
 
-fn by_hermann_mauguin(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
+/// The settings that a Hermann-Mauguin symbol names most exactly, as far as a code of the dictionary allows.
+pub fn by_hermann_mauguin(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
+    let text = &in_words_of_the_tables(text);
     let (symbol, suffix) = match text.split_once(':') {
         Some((symbol, suffix)) => (squeezed(symbol), Some(squeezed(suffix))),
         // No symbol ends with one of the letters that the ICSD appends: H, R, HR, S and Z.
@@ -186,19 +78,43 @@ fn by_hermann_mauguin(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
     ranked.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, entry)| entry).collect()
 }
 
-/// The setting of smallest Hall number, as for spglib; for rhombohedral groups also the other axes.
-fn by_number(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
-    let Some(number) = text.trim().parse().ok().filter(|number| (1..=230).contains(number)) else {
-        return Vec::new();
-    };
-    let default = Setting::Spglib.hall_number(number);
+/// All settings of a group, as far as a code of the dictionary allows.
+pub fn by_number(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
+    let number = text.trim().parse().ok().filter(|number| (1..=230).contains(number));
     entries()
-        .filter(|entry| entry.number == number)
-        .filter(|entry| match code {
-            Some(code) => is_setting(entry, code),
-            None => Some(entry.hall_number) == default || entry.setting == "R",
-        })
+        .filter(|entry| Some(entry.number) == number)
+        .filter(|entry| code.is_none_or(|code| is_setting(entry, code)))
         .collect()
+}
+
+/// Those of the settings that a number alone means: the one of smallest Hall number, as for spglib, with its other
+/// origin and, for rhombohedral groups, its other axes.
+pub fn usual(settings: Vec<HallSymbolEntry>) -> Vec<HallSymbolEntry> {
+    let is_usual = |entry: &HallSymbolEntry| {
+        let default = Setting::Spglib.hall_number(entry.number).and_then(hall_symbol_entry);
+        default.is_some_and(|default| {
+            entry.hall_number == default.hall_number
+                || entry.setting == "R"
+                || (entry.setting.starts_with('2') && default.hm_full == entry.hm_full)
+        })
+    };
+    settings.into_iter().filter(is_usual).collect()
+}
+
+/// `(origin choice 2)`, `(hexagonal axes)` and the like as the suffixes `:2` and `:h`.
+fn in_words_of_the_tables(text: &str) -> String {
+    let lower = text.to_lowercase().replace(['(', ')'], " ");
+    for (words, suffix) in [
+        ("origin choice 1", "1"),
+        ("origin choice 2", "2"),
+        ("hexagonal axes", "h"),
+        ("rhombohedral axes", "r"),
+    ] {
+        if let Some(symbol) = lower.trim_end().strip_suffix(words) {
+            return format!("{}:{suffix}", symbol.trim_end());
+        }
+    }
+    text.to_string()
 }
 
 /// How exactly a squeezed Hermann-Mauguin symbol names a setting, 0 being the full symbol; `None` if not.
@@ -212,7 +128,8 @@ fn spelling_rank(entry: &HallSymbolEntry, symbol: &str) -> Option<usize> {
     if full == symbol {
         Some(0)
     } else if entry.number <= 15 {
-        (monoclinic() == symbol).then_some(1)
+        // `P` alone is no symbol.
+        (entry.number > 2 && monoclinic() == symbol).then_some(1)
     } else if short == symbol || BEFORE_E_GLIDE.contains(&(symbol, entry.hall_number)) {
         Some(2)
     } else if matches!(entry.number, 39 | 41 | 64) {

@@ -1,0 +1,187 @@
+//! Which of several settings the file means where its symbol does not tell: mostly the origin.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{Matrix3, Vector3};
+
+use super::super::Element;
+use super::super::periodic::Periodic;
+use super::super::text::{Complaint, shown};
+use super::expand::{Expanded, expand};
+use super::sites::Site;
+use super::stated::{Stated, written};
+use super::symmetry::{Group, Groups};
+
+/// No two atoms of a crystal are nearer than this part of the sum of their Wigner-Seitz radii.
+const TOO_NEAR: f64 = 0.6;
+
+/// No atom of a crystal has [`TOO_MANY`] neighbours within this part of the sum of the radii. The shortest bonds of
+/// four neighbours, those of SO4, PO4 and SiO4, are 0.74 to 0.76 of it.
+const CROWDED: f64 = 0.78;
+const TOO_MANY: usize = 5;
+
+/// Radius of elements that the table lacks, in Angstrom.
+const ANY_RADIUS: f64 = 1.5;
+
+/// Distances that differ by less, in Angstrom, are the same.
+const SAME: f64 = 1e-4;
+
+/// What a block holds besides its group.
+pub struct Contents<'a> {
+    pub sites: &'a [Site],
+    pub stated: &'a Stated<'a>,
+    pub lattice: &'a Matrix3<f64>,
+}
+
+/// The atoms in one of the settings that the file may mean.
+struct Answer<'a> {
+    group: &'a Group,
+    atoms: Expanded,
+}
+
+impl Contents<'_> {
+    /// The atoms that a group makes of the sites, if they are what the file states.
+    fn atoms(&self, group: &Group) -> Result<Expanded, Complaint> {
+        let atoms = expand(self.sites, &group.operations, self.lattice)?;
+        self.stated.check(self.sites, group, &atoms).map(|()| atoms)
+    }
+
+    /// The atoms of the crystal called `name`.
+    ///
+    /// Of several groups the one holds whose atoms are what the file states (multiplicities, letters, formula and Z),
+    /// else the only one whose atoms keep the distances of crystals; the log says which. What stays open is refused.
+    pub fn choose(&self, groups: &Groups, name: &str) -> Result<Expanded, Complaint> {
+        let (mut answers, mut refusals) = (Vec::<Answer>::new(), Vec::new());
+        for group in &groups.candidates {
+            match self.atoms(group) {
+                // Two settings may give the same crystal, as where the sites are on both inversion centres.
+                Ok(atoms) if answers.iter().any(|answer| self.are_same(&answer.atoms, &atoms)) => {}
+                Ok(atoms) => answers.push(Answer { group, atoms }),
+                Err(complaint) => refusals.push((group, complaint)),
+            }
+        }
+        let mut reason = refusals
+            .first()
+            .map(|(group, refusal)| format!("with {}, {}", groups.called(group), refusal.text));
+        if answers.len() > 1 {
+            let (possible, others): (Vec<Answer>, Vec<Answer>) =
+                answers.into_iter().partition(|answer| self.crowding(&answer.atoms).is_none());
+            if possible.len() != 1 {
+                return Err(self.undecided(&possible.into_iter().chain(others).collect::<Vec<_>>(), groups));
+            }
+            reason = others
+                .first()
+                .map(|other| format!("{} would give {}", groups.called(other.group), self.shown(other)));
+            answers = possible;
+        }
+        match answers.pop() {
+            Some(answer) => {
+                if let Some(reason) = reason {
+                    let (text, called) = (shown(&groups.text), groups.called(answer.group));
+                    log::warn!("{name}: space group {text} is taken with {called}; {reason}");
+                }
+                Ok(answer.atoms)
+            }
+            None => Err(all_refused(refusals, groups)),
+        }
+    }
+
+    /// True if all distances between atoms are the same.
+    fn are_same(&self, one: &Expanded, other: &Expanded) -> bool {
+        if one.counts() != other.counts() {
+            return false;
+        }
+        let (one, other) = (self.distances(one), self.distances(other));
+        one.keys().eq(other.keys())
+            && one
+                .values()
+                .zip(other.values())
+                .all(|(a, b)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < SAME))
+    }
+
+    /// Distances of nearest images for each pair of elements, in rising order.
+    fn distances(&self, atoms: &Expanded) -> BTreeMap<(Element, Element), Vec<f64>> {
+        let periodic = Periodic::new(self.lattice);
+        let reduced: Vec<Vector3<f64>> = atoms.positions.iter().map(|x| periodic.reduce(x)).collect();
+        let mut distances = BTreeMap::<_, Vec<f64>>::new();
+        let mut first = 0;
+        for multiplicity in &atoms.multiplicities {
+            for (position, element) in reduced.iter().zip(&atoms.species) {
+                let distance = periodic.distance(&(position - reduced[first]));
+                distances
+                    .entry((atoms.species[first], *element))
+                    .or_default()
+                    .extend(vec![distance; *multiplicity]);
+            }
+            first += multiplicity;
+        }
+        distances.values_mut().for_each(|distances| distances.sort_by(f64::total_cmp));
+        distances
+    }
+
+    /// The shortest distance (Angstrom) around the first atom that has neighbours nearer, or more near neighbours, than
+    /// atoms of crystals have; `None` if no atom does.
+    fn crowding(&self, atoms: &Expanded) -> Option<f64> {
+        let periodic = Periodic::new(self.lattice);
+        let radius = |element: Element| element.wigner_seitz_radius().unwrap_or(ANY_RADIUS);
+        let mut first = 0;
+        for multiplicity in &atoms.multiplicities {
+            let mut near = Vec::new();
+            for (position, element) in atoms.positions.iter().zip(&atoms.species) {
+                let sum = radius(atoms.species[first]) + radius(*element);
+                let all = periodic.distances_of_images(&(position - atoms.positions[first]));
+                near.extend(all.filter(|d| *d > SAME && *d < CROWDED * sum).map(|d| (d / sum, d)));
+            }
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some((part, distance)) = near.first()
+                && (*part < TOO_NEAR || near.len() >= TOO_MANY)
+            {
+                return Some(*distance);
+            }
+            first += multiplicity;
+        }
+        None
+    }
+
+    fn undecided(&self, answers: &[Answer], groups: &Groups) -> Complaint {
+        let all: Vec<String> = answers
+            .iter()
+            .map(|answer| format!("{} gives {}", groups.called(answer.group), self.shown(answer)))
+            .collect();
+        let ways: Vec<String> =
+            answers.iter().map(|answer| format!("'{}'", groups.exact(answer.group))).collect();
+        Complaint::at(
+            groups.line,
+            format!(
+                "space group {} leaves the setting open: {}; write {}",
+                shown(&groups.text),
+                all.join(", "),
+                ways.join(" or ")
+            ),
+        )
+    }
+
+    /// Formula of the cell and shortest distance.
+    fn shown(&self, answer: &Answer) -> String {
+        let formula = written(&answer.atoms.counts());
+        let shortest = self.crowding(&answer.atoms).or_else(|| {
+            self.distances(&answer.atoms).into_values().flatten().filter(|d| *d > SAME).min_by(f64::total_cmp)
+        });
+        shortest
+            .map_or(formula.clone(), |shortest| format!("{formula} with atoms {shortest:.2} Angstrom apart"))
+    }
+}
+
+/// Why none of the groups is what the file states.
+fn all_refused(refusals: Vec<(&Group, Complaint)>, groups: &Groups) -> Complaint {
+    let single = refusals.len() == 1;
+    let line = refusals.first().and_then(|(_, refusal)| refusal.line);
+    let texts: Vec<String> = refusals
+        .into_iter()
+        .map(|(group, refusal)| match single {
+            true => refusal.text,
+            false => format!("with {}, {}", groups.called(group), refusal.text),
+        })
+        .collect();
+    Complaint { line, text: texts.join("; ") }
+}
