@@ -11,7 +11,7 @@ use toml::Spanned;
 
 pub use complaint::ConfigError;
 
-use crate::crystal::Element;
+use crate::crystal::{Element, Format};
 use crate::landscape::{Relation, Thresholds};
 use crate::potential;
 use crate::store::schema::is_usable;
@@ -71,6 +71,8 @@ pub struct StructureSpec {
     pub name: Option<String>,
     /// At least one.
     pub files: Vec<PathBuf>,
+    /// Overrules what the files' names tell.
+    pub format: Option<Format>,
     /// Symmetry tolerance in Angstrom.
     pub symprec: f64,
     /// At least one.
@@ -240,6 +242,11 @@ impl Check<'_> {
         ))
     }
 
+    fn format(&self, format: &Spanned<String>) -> Result<Format, ConfigError> {
+        let help = "write \"cif\", \"poscar\" or \"extxyz\"";
+        format.get_ref().parse().map_err(|_| self.at(format, "this is not a format of structure files", help))
+    }
+
     fn equivalence(&self, name: Option<&Spanned<String>>) -> Result<Option<Relation>, ConfigError> {
         let Some(name) = name else { return Ok(Some(Relation::Rotated)) };
         let found = EQUIVALENCES.iter().find(|(n, _)| n == name.get_ref());
@@ -277,6 +284,7 @@ impl Check<'_> {
         Ok(StructureSpec {
             name: file.name.map(|n| self.group_name(&n)).transpose()?,
             files,
+            format: file.format.map(|f| self.format(&f)).transpose()?,
             symprec,
             landscapes: (file.landscape.into_inner().into_iter())
                 .map(|l| self.landscape(l))

@@ -1,6 +1,6 @@
 //! Structure file -> [`Structure`]: lattice, species and positions exactly as the file says.
 //!
-//! [`read_structures`] tells the format by the file's name and hands its text to one of three parsers
+//! [`read_structures`] tells the format by the file's name, unpacks what is compressed, and hands the text to one of three parsers
 //! (`cif`, `poscar`, `extxyz`); what all of them must fulfil is checked in `check`.
 
 mod cell;
@@ -16,4 +16,4 @@ mod text;
 pub use cell::{DeclaredGroup, Structure};
 pub use elements::Element;
 pub use extxyz::to_extxyz;
-pub use read::{ReadError, read_structure, read_structures};
+pub use read::{Format, ReadError, read_structure, read_structures, read_structures_as};

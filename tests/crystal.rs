@@ -296,7 +296,11 @@ fn a_bad_cell_or_symmetry_of_a_cif_is_refused_with_its_line_and_a_way_out() {
             ("_c 4.2", "_c inf", ":4: _cell_length_c must be a positive number, not `inf`"),
             ("_c 4.2", "_c 0.01", ":7: the lattice vectors lie (almost) in a plane"),
             ("_c 4.2", "_c 4e9", ":7: lattice vector c is longer than 10000 Angstrom"),
-            ("x,y,z", "x,y,w", ":8: `x,y,w` is no symmetry operation; write it like `-x, y+1/2, -z`"),
+            (
+                "x,y,z",
+                "x,y,w",
+                ":8: `x,y,w` is no symmetry operation; write it like '-x, y+1/2, -z', in quotes",
+            ),
             ("x,y,z", "'y,z+1/4,x'", ":8: 2 symmetry operations make no group; list all of them"),
             ("x,y,z", "x-y,x,z", ":8: `x-y,x,z` is no symmetry of the cell; correct it"),
             ("_space_group_symop_operation_xyz", "_x", ":1: data block `disordered` has neither symmetry"),

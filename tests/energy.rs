@@ -201,6 +201,7 @@ fn unknown_elements_are_refused_by_name() {
 fn coinciding_atoms_have_a_status_and_no_energy() {
     use s2dpes::engine::Status;
     let two = Structure {
+        declared: None,
         name: "two".into(),
         lattice: Matrix3::from_diagonal_element(6.0),
         species: vec![Element::from_symbol("O").unwrap(); 2],

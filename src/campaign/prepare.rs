@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cluster::Stop;
 use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, OrbitRule, StructureSpec};
-use crate::crystal::{Structure, read_structures};
+use crate::crystal::{Structure, read_structures_as};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
 use crate::potential::{ModelError, Potential};
 use crate::store::schema::is_usable;
@@ -41,7 +41,7 @@ pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
     let mut work = Work::default();
     for spec in &campaign.structures {
         for file in &spec.files {
-            let read = read_structures(file).map_err(|e| e.to_string());
+            let read = read_structures_as(file, spec.format).map_err(|e| e.to_string());
             let structures = match (read, &spec.name) {
                 (Ok(mut structures), Some(name)) if structures.len() == 1 => {
                     structures[0].name = name.clone();

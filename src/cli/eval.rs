@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use s2dpes::campaign::evaluate_crystal;
 use s2dpes::cluster::ClusterError;
-use s2dpes::crystal::{Structure, read_structures};
+use s2dpes::crystal::{Format, Structure, read_structures_as};
 use s2dpes::engine::{EngineChoice, Place};
 use s2dpes::landscape::{Thresholds, structure_separation};
 use s2dpes::potential::{DEFAULT, Potential};
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// CIF, POSCAR/CONTCAR or extended XYZ files; every frame is evaluated.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Format of the files, whatever their names: cif, poscar or extxyz.
+    #[arg(long)]
+    format: Option<Format>,
     /// Arithmetic.
     #[arg(long, default_value = "f32", value_parser = precision)]
     dtype: Precision,
@@ -68,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let mut results = Vec::new();
     let mut failures = Vec::new();
     for file in &arguments.files {
-        match read_structures(file) {
+        match read_structures_as(file, arguments.format) {
             Ok(structures) => {
                 for (frame, structure) in structures.iter().enumerate() {
                     match evaluate((&model, &place), structure, arguments.no_symmetry) {

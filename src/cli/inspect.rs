@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nalgebra::Matrix3;
 use s2dpes::config::DEFAULT_SYMPREC;
-use s2dpes::crystal::read_structures;
+use s2dpes::crystal::{Format, read_structures_as};
 use s2dpes::symmetry::{COORDINATES, Crystal, Protostructure, WyckoffPosition};
 use serde_json::{Value, json};
 
@@ -19,6 +19,9 @@ use super::{Ending, Failure};
 pub(crate) struct Arguments {
     /// A CIF, POSCAR/CONTCAR or extended XYZ file, or a label such as A3B2_oP20_62_3c_2c:N-W.
     input: String,
+    /// Format of the file, whatever its name: cif, poscar or extxyz.
+    #[arg(long)]
+    format: Option<Format>,
     /// Tolerance of the symmetry search in Angstrom.
     #[arg(long, default_value_t = DEFAULT_SYMPREC)]
     symprec: f64,
@@ -40,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         }
         return Ok(Ending::Complete);
     }
-    let structures = read_structures(&path).map_err(Failure::input)?;
+    let structures = read_structures_as(&path, arguments.format).map_err(Failure::input)?;
     let mut values = Vec::new();
     for structure in &structures {
         let crystal = Crystal::new(structure, arguments.symprec).map_err(Failure::input)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use s2dpes::cluster::Launch;
 use s2dpes::config::Campaign;
+use s2dpes::crystal::Format;
 use s2dpes::engine::EngineChoice;
 use s2dpes::potential::DEFAULT;
 use s2dpes::work::Precision;
@@ -22,6 +23,9 @@ use super::{Ending, Failure, plot, precision};
 pub(crate) struct Arguments {
     /// CIF, POSCAR/CONTCAR or extended XYZ file with one structure.
     file: PathBuf,
+    /// Format of the file, whatever its name: cif, poscar or extxyz.
+    #[arg(long)]
+    format: Option<Format>,
     /// One or two free coordinates; by default those of the first orbit that has two.
     #[arg(num_args = 0..=2)]
     axes: Vec<String>,
@@ -67,6 +71,7 @@ fn campaign(arguments: &Arguments) -> Result<Campaign, Failure> {
     let quoted = |text: &str| Value::String(text.to_string()).to_string();
     // What looks like a pattern is a name here.
     let file = quoted(&glob::Pattern::escape(&arguments.file.to_string_lossy()));
+    let format = arguments.format.map_or(String::new(), |format| format!("format = \"{format}\"\n"));
     let (model, model_name) = match arguments.model.strip_prefix("embedded:") {
         Some(name) => (quoted(&arguments.model), quoted(name)),
         None => {
@@ -83,7 +88,7 @@ fn campaign(arguments: &Arguments) -> Result<Campaign, Failure> {
     };
     let text = format!(
         "[campaign]\noutput = {output}\ndtype = {dtype}\n\n[[model]]\nname = {model_name}\nfile = {model}\n\n\
-         [[structure]]\nfile = {file}\n[[structure.landscape]]\n{axes}\n"
+         [[structure]]\nfile = {file}\n{format}[[structure.landscape]]\n{axes}\n"
     );
     // Paths count from this folder.
     Campaign::parse(&text, Path::new("s2dpes map")).map_err(Failure::input)

@@ -41,6 +41,7 @@ pub(super) struct ModelFile {
 pub(super) struct StructureFile {
     pub(super) file: Spanned<String>,
     pub(super) name: Option<Spanned<String>>,
+    pub(super) format: Option<Spanned<String>>,
     pub(super) symprec: Option<Spanned<f64>>,
     #[serde(default = "no_landscapes")]
     pub(super) landscape: Spanned<Vec<LandscapeFile>>,

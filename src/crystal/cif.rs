@@ -37,7 +37,7 @@ mod tokens;
 use nalgebra::Matrix3;
 
 use super::text::{Complaint, shown};
-use super::{Structure, check};
+use super::{DeclaredGroup, Structure, check};
 use block::Block;
 use choice::Contents;
 use expand::MOVED;
@@ -59,6 +59,15 @@ pub(super) fn parse(text: &str, stem: &str) -> Result<Vec<Structure>, Complaint>
     }
     let names = names(&crystals, stem);
     crystals.iter().zip(names).map(|(block, name)| crystal(block, name)).collect()
+}
+
+/// The space group that a symbol or a number by itself names, if the tables know it.
+pub(super) fn declared(text: &str) -> Option<DeclaredGroup> {
+    let settings = match space_group::by_hermann_mauguin(text, None) {
+        settings if settings.is_empty() => space_group::by_number(text, None),
+        settings => settings,
+    };
+    Some(DeclaredGroup { text: text.trim().to_string(), number: settings.first()?.number.try_into().ok()? })
 }
 
 /// The stem alone for one block, else stem-block; the block's number from 1 follows where its name does not

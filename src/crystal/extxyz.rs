@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use nalgebra::{Matrix3, Vector3};
+use serde_json::Value;
 
 use super::text::{Complaint, real, shown};
-use super::{Element, Structure, check};
+use super::{Element, Structure, check, cif};
 
 /// All frames of an extended XYZ text.
 pub(super) fn parse(text: &str, stem: &str) -> Result<Vec<Structure>, Complaint> {
@@ -54,6 +55,8 @@ fn read_frame(lines: &[&str], number: usize) -> Result<Structure, Complaint> {
     let (comment, rows) = lines.split_first().ok_or_else(|| Complaint::at(number, "a frame is empty"))?;
     let pairs = key_values(comment);
     let blame = |text: String| Complaint::at(number, text);
+    check_unique(&pairs).map_err(blame)?;
+    check_ordered(&pairs).map_err(blame)?;
     let lattice = read_lattice(&pairs).map_err(blame)?;
     check_periodic(&pairs).map_err(blame)?;
     let columns = Columns::read(&pairs).map_err(blame)?;
@@ -66,7 +69,80 @@ fn read_frame(lines: &[&str], number: usize) -> Result<Structure, Complaint> {
         species.push(element);
         positions.push(inverse * position);
     }
-    check::structure(String::new(), lattice, species, positions).map_err(blame)
+    let structure = check::structure(String::new(), lattice, species, positions).map_err(blame)?;
+    Ok(Structure { declared: value(&pairs, "spacegroup").and_then(cif::declared), ..structure })
+}
+
+/// Refuses a key that is there twice: one of the two values would be lost.
+fn check_unique(pairs: &[(String, String)]) -> Result<(), String> {
+    let is_read = |key: &str| ["lattice", "properties", "pbc"].contains(&key.to_ascii_lowercase().as_str());
+    for (i, (key, _)) in pairs.iter().enumerate() {
+        let same = |other: &str| other == key || (is_read(key) && other.eq_ignore_ascii_case(key));
+        if pairs[..i].iter().any(|(other, _)| same(other)) {
+            return Err(format!("{} is in the comment twice; keep one", shown(key)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the comment of a disordered crystal: `occupancy="_JSON {\"0\": {\"Ti\": 0.5, \"Zr\": 0.5}}"` as ASE writes it.
+fn check_ordered(pairs: &[(String, String)]) -> Result<(), String> {
+    for (key, text) in pairs {
+        let is_whole = match Share::of(key) {
+            None => continue,
+            Some(share) => match text.trim().strip_prefix("_JSON").map(serde_json::from_str::<Value>) {
+                Some(json) => json.is_ok_and(|json| are_leaves(&json, &|leaf| share.is_whole(leaf))),
+                None => words(text).into_iter().all(|word| share.is_whole(word)),
+            },
+        };
+        if !is_whole {
+            return Err(format!("{} is {}; {ORDERED}", shown(key), shown(text)));
+        }
+    }
+    Ok(())
+}
+
+const ORDERED: &str = "s2dpes needs ordered crystals: choose one ordering and write it as its own file";
+
+/// What of an atom a quantity tells.
+#[derive(Clone, Copy)]
+enum Share {
+    /// How much of it is there.
+    Occupancy,
+    /// To which alternative it belongs.
+    Disorder,
+}
+
+impl Share {
+    /// By the name of a key or a column.
+    fn of(name: &str) -> Option<Share> {
+        let lower = name.to_ascii_lowercase();
+        match lower.as_str() {
+            "occ" => Some(Share::Occupancy),
+            _ if lower.contains("occupanc") => Some(Share::Occupancy),
+            _ if lower.contains("disorder") => Some(Share::Disorder),
+            _ => None,
+        }
+    }
+
+    /// True for a value that an ordered crystal has.
+    fn is_whole(self, text: &str) -> bool {
+        match self {
+            Share::Occupancy => real(text).is_some_and(|x| (x - 1.0).abs() <= 1e-3),
+            Share::Disorder => ["", ".", "?", "0", "f", "false", "none", "null"]
+                .contains(&text.to_ascii_lowercase().as_str()),
+        }
+    }
+}
+
+/// True if all numbers, texts and the like in a JSON value are as wanted.
+fn are_leaves(json: &Value, wanted: &dyn Fn(&str) -> bool) -> bool {
+    match json {
+        Value::Object(map) => map.values().all(|value| are_leaves(value, wanted)),
+        Value::Array(list) => list.iter().all(|value| are_leaves(value, wanted)),
+        Value::String(text) => wanted(text),
+        other => wanted(&other.to_string()),
+    }
 }
 
 /// The pairs of a comment line; a value may be quoted, bare keys have none and are left out.
@@ -175,6 +251,8 @@ struct Columns {
     element: ElementColumn,
     /// First of the three columns of the Cartesian position.
     position: usize,
+    /// Columns of occupancies and disorder groups.
+    shares: Vec<(usize, Share)>,
 }
 
 enum ElementColumn {
@@ -188,22 +266,34 @@ impl Columns {
         let properties = value(pairs, "Properties").unwrap_or("species:S:1:pos:R:3");
         let malformed = || format!("Properties must read name:type:count:..., not {}", shown(properties));
         let fields: Vec<&str> = properties.split(':').collect();
-        let (mut symbol, mut number, mut position) = (None, None, None);
+        let (mut symbol, mut number, mut position, mut shares) = (None, None, None, Vec::new());
         let mut width: usize = 0;
         for field in fields.chunks(3) {
             let [name, kind, count] = field else { return Err(malformed()) };
             let count: usize = count.parse().map_err(|_| malformed())?;
+            // Counts beyond any row are refused with the first row.
+            shares.extend(
+                Share::of(name)
+                    .into_iter()
+                    .flat_map(|s| (0..count.min(9)).map(move |i| (width.saturating_add(i), s))),
+            );
             match (name.to_ascii_lowercase().as_str(), kind.to_ascii_uppercase().as_str(), count) {
-                ("species", "S", 1) => symbol = symbol.or(Some(width)),
-                ("z" | "numbers", "I", 1) => number = number.or(Some(width)),
-                ("pos", "R", 3) => position = position.or(Some(width)),
+                ("species", "S", 1) if symbol.is_none() => symbol = Some(width),
+                ("z" | "numbers", "I", 1) if number.is_none() => number = Some(width),
+                ("pos", "R", 3) if position.is_none() => position = Some(width),
+                ("species" | "z" | "numbers" | "pos", ..) => {
+                    return Err(format!(
+                        "Properties has {} twice, or in another shape than s2dpes reads; keep one",
+                        shown(name)
+                    ));
+                }
                 _ => {}
             }
             width = width.checked_add(count).ok_or_else(malformed)?;
         }
         let element = symbol.map(ElementColumn::Symbol).or(number.map(ElementColumn::Number));
         match (element, position) {
-            (Some(element), Some(position)) => Ok(Columns { width, element, position }),
+            (Some(element), Some(position)) => Ok(Columns { width, element, position, shares }),
             (None, _) => {
                 Err("Properties has no elements; add species:S:1, or Z:I:1 with atomic numbers".to_string())
             }
@@ -217,6 +307,9 @@ impl Columns {
         if row.len() != self.width {
             let (found, width) = (row.len(), self.width);
             return Err(format!("the line holds {found} columns and Properties {width}; make them agree"));
+        }
+        if let Some((column, _)) = self.shares.iter().find(|(column, share)| !share.is_whole(row[*column])) {
+            return Err(format!("the atom has occupancy or disorder {}; {ORDERED}", shown(row[*column])));
         }
         let element = match self.element {
             ElementColumn::Symbol(column) => Element::from_symbol(row[column]),

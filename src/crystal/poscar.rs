@@ -5,7 +5,7 @@ use nalgebra::{Matrix3, Vector3};
 use super::text::{Complaint, real, shown};
 use super::{Element, Structure, check};
 
-/// The structure of a POSCAR's text; whatever follows the last position (velocities) is ignored.
+/// The structure of a POSCAR's text. After the last position only what VASP writes there may follow.
 pub(super) fn parse(text: &str, name: &str) -> Result<Structure, Complaint> {
     let mut lines = Lines { rest: text.lines(), number: 0 };
     let comment = lines.next("the comment")?;
@@ -13,9 +13,17 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Structure, Complaint> {
     let (symbols, counts) = read_species(&mut lines)?;
     let mode = Mode::read(&mut lines)?;
     let sites = read_sites(&mut lines, counts.iter().sum(), &mode)?;
-    let symbols = match symbols {
-        Some(symbols) => symbols,
-        None => infer_symbols(comment, &counts, &sites)?,
+    check_rest(&mut lines, sites.len())?;
+    let said = named_after_positions(&counts, &sites);
+    let symbols = match (symbols, said) {
+        (Some(symbols), said) => {
+            if said.is_some_and(|said| said != symbols) {
+                log::warn!("{name}: the elements after the positions are not those of line 6, which hold");
+            }
+            symbols
+        }
+        (None, Some(said)) => said,
+        (None, None) => named_in_comment(comment, &counts)?,
     };
     let species = symbols.iter().zip(&counts).flat_map(|(element, n)| vec![*element; *n]).collect();
     let to_fractional = match mode.cartesian {
@@ -40,6 +48,25 @@ impl<'a> Lines<'a> {
             Some(line) => Ok(line),
             None => Err(self.blame(format!("the file ends before {wanted}; give the complete file"))),
         }
+    }
+
+    /// The next line, `None` at the end of the file.
+    fn rest_line(&mut self) -> Option<&'a str> {
+        self.number += 1;
+        self.rest.next()
+    }
+
+    /// True if only blank lines follow.
+    fn are_blank(&self) -> bool {
+        self.rest.clone().all(|line| line.trim().is_empty())
+    }
+
+    /// A complaint about a line after the positions, the one read last.
+    fn foreign(&self, line: &str) -> Complaint {
+        self.blame(format!(
+            "{} follows the positions and is no velocity; delete it, or split the file if a second structure begins here",
+            shown(line)
+        ))
     }
 
     /// A complaint about the line read last.
@@ -104,6 +131,9 @@ fn read_species(lines: &mut Lines) -> Result<(Option<Vec<Element>>, Vec<usize>),
         line = lines.next("the atom counts")?;
     }
     let mut counts = read_counts(line);
+    if let Some(token) = after_counts(line) {
+        return Err(lines.blame(format!("{} is no atom count; write whole numbers only", shown(token))));
+    }
     while counts.len() < symbols.len() {
         let more = read_counts(lines.next("the last atom count")?);
         if more.is_empty() {
@@ -130,6 +160,13 @@ fn read_counts(line: &str) -> Vec<usize> {
     line.split_whitespace().map_while(count).collect()
 }
 
+/// What follows the whole numbers in a line and is no comment.
+fn after_counts(line: &str) -> Option<&str> {
+    line.split_whitespace()
+        .find(|token| count(token).is_none())
+        .filter(|token| !token.starts_with(['!', '#']))
+}
+
 /// A whole number, the largest possible for one with too many digits.
 fn count(token: &str) -> Option<usize> {
     let whole = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
@@ -142,6 +179,8 @@ struct Mode {
     selective: bool,
     /// Coordinates are Cartesian, in units of the scale factor; else fractional.
     cartesian: bool,
+    /// The line that says so, counted from 1.
+    line: usize,
 }
 
 impl Mode {
@@ -154,8 +193,8 @@ impl Mode {
             line = lines.next("`Direct` or `Cartesian`")?;
         }
         match initial(line) {
-            Some('d') => Ok(Mode { selective, cartesian: false }),
-            Some('c' | 'k') => Ok(Mode { selective, cartesian: true }),
+            Some('d') => Ok(Mode { selective, cartesian: false, line: lines.number }),
+            Some('c' | 'k') => Ok(Mode { selective, cartesian: true, line: lines.number }),
             _ => Err(lines.blame(format!(
                 "{} stands where `Direct` or `Cartesian` must; write the one that holds",
                 shown(line)
@@ -178,14 +217,75 @@ fn read_sites(lines: &mut Lines, atoms: usize, mode: &Mode) -> Result<Vec<Site>,
         let coordinates = leading_vector(line).ok_or_else(|| {
             lines.blame(format!("atom {atom} of {atoms} needs three coordinates, not {}", shown(line)))
         })?;
-        // Where there are flags, an F is one of them and not fluorine.
-        let mut rest = line.split_whitespace().skip(if mode.selective { 6 } else { 3 });
-        let name =
-            rest.find_map(|token| Some(token.trim_start_matches(['!', '#'])).filter(|t| !t.is_empty()));
+        let rest: Vec<&str> = line.split_whitespace().skip(3).collect();
+        let flags = rest.iter().take(3).take_while(|token| is_flag(token)).count();
+        let is_fluorine = rest[..flags] == ["F"];
+        let rest = match (mode.selective, flags) {
+            (true, 3) => &rest[3..],
+            (true, _) => {
+                return Err(lines.blame(format!(
+                    "atom {atom} of {atoms} needs three flags, T or F, since `Selective dynamics` is announced, not {}",
+                    shown(line)
+                )));
+            }
+            (false, 1..) if !is_fluorine => {
+                return Err(lines.blame(format!(
+                    "{} are flags, and no line `Selective dynamics` announces them; insert it before line {}",
+                    shown(&rest[..flags].join(" ")),
+                    mode.line
+                )));
+            }
+            (false, _) => &rest[..],
+        };
+        let name = rest
+            .iter()
+            .find_map(|token| Some(token.trim_start_matches(['!', '#'])).filter(|t| !t.is_empty()));
         let element = name.and_then(symbol_and_count).map(|(element, _)| element);
         sites.push(Site { coordinates, element });
     }
     Ok(sites)
+}
+
+/// A logical value of Fortran: `T`, `.TRUE.`, `f`.
+fn is_flag(token: &str) -> bool {
+    let word = token.trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase();
+    ["t", "f", "true", "false"].contains(&word.as_str())
+}
+
+/// Passes what VASP writes after the positions: nothing, lattice velocities, velocities, what it predicts from them.
+fn check_rest(lines: &mut Lines, atoms: usize) -> Result<(), Complaint> {
+    let mut line = lines.rest_line();
+    if line.is_some_and(|line| line.trim_start().to_ascii_lowercase().starts_with("lattice vel")) {
+        check_numbers(lines, 1, 1)?;
+        check_numbers(lines, 6, 3)?;
+        line = lines.rest_line();
+    }
+    let is_mode = |line: &str| ["direct", "cartesian"].contains(&line.trim().to_ascii_lowercase().as_str());
+    match line {
+        None => return Ok(()),
+        Some(line) if is_mode(line) => check_numbers(lines, atoms, 3)?,
+        Some(line) if !line.trim().is_empty() => return Err(lines.foreign(line)),
+        Some(_) if lines.are_blank() => return Ok(()),
+        Some(_) => check_numbers(lines, atoms, 3)?,
+    }
+    while let Some(line) = lines.rest_line() {
+        if !line.split_whitespace().all(|token| real(token).is_some()) {
+            return Err(lines.foreign(line));
+        }
+    }
+    Ok(())
+}
+
+/// Passes lines of so many numbers each.
+fn check_numbers(lines: &mut Lines, count: usize, numbers: usize) -> Result<(), Complaint> {
+    for _ in 0..count {
+        let line = lines.next("the last velocity")?;
+        let read = line.split_whitespace().map_while(real).count();
+        if read != numbers || line.split_whitespace().count() != numbers {
+            return Err(lines.foreign(line));
+        }
+    }
+    Ok(())
 }
 
 /// The three finite numbers a line starts with.
@@ -194,25 +294,30 @@ fn leading_vector(line: &str) -> Option<Vector3<f64>> {
     Some(Vector3::new(numbers.next()??, numbers.next()??, numbers.next()??))
 }
 
-/// Elements of a VASP 4 file: those named after the positions, else those its comment starts with.
-fn infer_symbols(comment: &str, counts: &[usize], sites: &[Site]) -> Result<Vec<Element>, Complaint> {
+/// The elements after the positions, if each line of every block names the same one.
+fn named_after_positions(counts: &[usize], sites: &[Site]) -> Option<Vec<Element>> {
     let mut rest = sites;
     let mut named = Vec::new();
     for n in counts {
         let (block, after) = rest.split_at(*n);
-        // A block has an element if each of its lines names the same one.
-        named.extend(block[0].element.filter(|first| block.iter().all(|site| site.element == Some(*first))));
+        let first = block.first()?.element?;
+        if block.iter().any(|site| site.element != Some(first)) {
+            return None;
+        }
+        named.push(first);
         rest = after;
     }
-    if named.len() == counts.len() {
-        return Ok(named);
-    }
-    let words: Vec<_> = comment.split_whitespace().map(symbol_and_count).collect();
-    let leading: Vec<_> = words.iter().map_while(|word| *word).collect();
-    // An element further on makes prose of the comment: `H in Al` is not a list for one block.
-    let is_list = leading.len() == counts.len() && words.iter().flatten().count() == counts.len();
-    if is_list && leading.iter().zip(counts).all(|((_, said), n)| said.is_none_or(|said| said == *n)) {
-        return Ok(leading.iter().map(|(element, _)| *element).collect());
+    Some(named)
+}
+
+/// The elements of a VASP 4 file's comment, if that holds one for each count and nothing else.
+fn named_in_comment(comment: &str, counts: &[usize]) -> Result<Vec<Element>, Complaint> {
+    let words: Option<Vec<_>> = comment.split_whitespace().map(symbol_and_count).collect();
+    let words = words.unwrap_or_default();
+    if words.len() == counts.len()
+        && words.iter().zip(counts).all(|((_, said), n)| said.is_none_or(|said| said == *n))
+    {
+        return Ok(words.iter().map(|(element, _)| *element).collect());
     }
     Err(Complaint::at(
         6,

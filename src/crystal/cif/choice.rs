@@ -15,10 +15,11 @@ use super::symmetry::{Group, Groups};
 /// No two atoms of a crystal are nearer than this part of the sum of their Wigner-Seitz radii.
 const TOO_NEAR: f64 = 0.6;
 
-/// No atom of a crystal has [`TOO_MANY`] neighbours within this part of the sum of the radii. The shortest bonds of
-/// four neighbours, those of SO4, PO4 and SiO4, are 0.74 to 0.76 of it.
+/// No small atom (radius below [`SMALL`], in Angstrom) has [`TOO_MANY`] small neighbours within this part of the sum of
+/// the radii. The shortest bonds of four, those of SO4 and PO4, are 0.74 of it; six O around a Ta are as near.
 const CROWDED: f64 = 0.78;
 const TOO_MANY: usize = 5;
+const SMALL: f64 = 1.25;
 
 /// Radius of elements that the table lacks, in Angstrom.
 const ANY_RADIUS: f64 = 1.5;
@@ -119,24 +120,27 @@ impl Contents<'_> {
         distances
     }
 
-    /// The shortest distance (Angstrom) around the first atom that has neighbours nearer, or more near neighbours, than
-    /// atoms of crystals have; `None` if no atom does.
+    /// The shortest distance (Angstrom) around the first atom that has nearer neighbours, or more near ones, than atoms of
+    /// crystals have; `None` if no atom does.
     fn crowding(&self, atoms: &Expanded) -> Option<f64> {
         let periodic = Periodic::new(self.lattice);
         let radius = |element: Element| element.wigner_seitz_radius().unwrap_or(ANY_RADIUS);
         let mut first = 0;
         for multiplicity in &atoms.multiplicities {
-            let mut near = Vec::new();
+            let own = radius(atoms.species[first]);
+            let (mut crowd, mut shortest) = (0, f64::INFINITY);
+            let mut impossible = false;
             for (position, element) in atoms.positions.iter().zip(&atoms.species) {
-                let sum = radius(atoms.species[first]) + radius(*element);
-                let all = periodic.distances_of_images(&(position - atoms.positions[first]));
-                near.extend(all.filter(|d| *d > SAME && *d < CROWDED * sum).map(|d| (d / sum, d)));
+                let other = radius(*element);
+                let images = periodic.distances_of_images(&(position - atoms.positions[first]));
+                for distance in images.filter(|d| *d > SAME && *d < CROWDED * (own + other)) {
+                    crowd += usize::from(own < SMALL && other < SMALL);
+                    shortest = shortest.min(distance);
+                    impossible |= distance < TOO_NEAR * (own + other);
+                }
             }
-            near.sort_by(|a, b| a.0.total_cmp(&b.0));
-            if let Some((part, distance)) = near.first()
-                && (*part < TOO_NEAR || near.len() >= TOO_MANY)
-            {
-                return Some(*distance);
+            if impossible || crowd >= TOO_MANY {
+                return Some(shortest);
             }
             first += multiplicity;
         }

@@ -70,11 +70,12 @@ pub fn named(block: &Block, listed: bool, name: &str) -> Result<Option<Named>, C
         );
     }
     let settings = agreed(&known, listed)?;
-    let only_number = known.iter().all(|name| name.kind == Kind::Number);
+    let no_setting =
+        known.iter().all(|name| name.kind == Kind::Number) && block.value(SETTING_CODE_TAG).is_none();
     Ok(Some(Named {
         text: known.first().unwrap_or(&first).token.text.trim().to_string(),
         line: known.first().unwrap_or(&first).token.line,
-        settings: if only_number { usual(settings) } else { settings },
+        settings: if no_setting { usual(settings) } else { settings },
     }))
 }
 
