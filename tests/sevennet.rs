@@ -207,7 +207,7 @@ fn points_of_a_grid_are_crystals_without_symmetry() {
                 crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = value;
             }
             let (species, positions) = crystal.atoms().unzip();
-            let atoms = Structure { name: name.into(), lattice: crystal.lattice, species, positions };
+            let atoms = Structure { name: name.into(), lattice: crystal.lattice, species, positions, declared: None };
             let crystal = Arc::new(Crystal::without_symmetry(&atoms).unwrap());
             let (expected, _) =
                 evaluate_crystal(crystal, Thresholds::default(), &model, &Place::Cpu).unwrap();
@@ -242,6 +242,7 @@ fn points_of_a_grid_are_equivalent_under_proper_operations_only() {
         lattice: Matrix3::from_diagonal(&Vector3::new(3.1, 3.7, 4.3)),
         species: ["O", "Ti"].map(|symbol| Element::from_symbol(symbol).unwrap()).to_vec(),
         positions: vec![Vector3::new(0.21, 0.13, 0.32), Vector3::zeros()],
+        declared: None,
     };
     let crystal = Arc::new(Crystal::new(&chiral, 1e-3).unwrap());
     let axes = Dof::all(&crystal).into_iter().take(2);

@@ -8,6 +8,8 @@
 //!    that an origin which is standard already stays as it is; lengths within 0.02 Angstrom count as equal;
 //! 3. the smallest elements of P, then of p in [0, 1), one after the other.
 
+use std::fmt;
+
 use nalgebra::{Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,44 @@ pub(super) fn nearest(
     let at_home = base.linear == Matrix3::identity() && search.length(&base) < SAME_SHIFT;
     let chosen = if at_home { base } else { search.nearest_of(&base) };
     search.right_handed(chosen)
+}
+
+impl fmt::Display for Transformation {
+    /// As the International Tables write it, a, b, c being the vectors of the file: `a, b, a + 2c; origin 0, 1/4, 0`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let vector = |column: usize| {
+            let mut text = String::new();
+            for (value, name) in self.linear.column(column).iter().zip(["a", "b", "c"]) {
+                let size = number(value.abs());
+                if size == "0" {
+                    continue;
+                }
+                text += match (value.is_sign_negative(), text.is_empty()) {
+                    (true, true) => "-",
+                    (true, false) => " - ",
+                    (false, true) => "",
+                    (false, false) => " + ",
+                };
+                text += &format!("{}{name}", if size == "1" { "" } else { &size });
+            }
+            text
+        };
+        let origin = [0, 1, 2].map(|j| {
+            let size = number(self.shift[j].abs());
+            if self.shift[j] < 0.0 && size != "0" { format!("-{size}") } else { size }
+        });
+        write!(f, "{}, {}, {}; origin {}", vector(0), vector(1), vector(2), origin.join(", "))
+    }
+}
+
+/// A size as a small fraction, where it is one to five digits, else as a decimal number.
+fn number(size: f64) -> String {
+    let fraction = |n: f64| ((size * n).round() / n - size).abs() < 5e-6;
+    match [1, 2, 3, 4, 6, 8].into_iter().find(|n| fraction(f64::from(*n))) {
+        Some(1) => format!("{}", size.round()),
+        Some(n) => format!("{}/{n}", (size * f64::from(n)).round()),
+        None => format!("{size:.5}"),
+    }
 }
 
 struct Search<'a> {
@@ -185,5 +225,20 @@ impl<'a> Search<'a> {
             Some(operation) => change.then(operation),
             None => change,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transformation_is_written_as_in_the_tables() {
+        let text = |linear: Matrix3<f64>, shift: [f64; 3]| Transformation { linear, shift: shift.into() }.to_string();
+        assert_eq!(Transformation::identity().to_string(), "a, b, c; origin 0, 0, 0");
+        let hexagonal = Matrix3::new(1.0, 0.0, 1.0, -1.0, 1.0, 1.0, 0.0, -1.0, 1.0);
+        assert_eq!(text(hexagonal, [0.0, 0.25, -0.125]), "a - b, b - c, a + b + c; origin 0, 1/4, -1/8");
+        let half = Matrix3::new(0.0, -0.5, 0.0, -0.5, 0.0, 0.0, 0.0, 0.0, 2.0);
+        assert_eq!(text(half, [1.0 / 3.0, 0.0001, -1e-9]), "-1/2b, -1/2a, 2c; origin 1/3, 0.00010, 0");
     }
 }

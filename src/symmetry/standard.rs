@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::orbit::sort_and_name;
 use super::sites::Sites;
+use super::tolerance::is_sound;
 use super::{COORDINATES, FileAtom, FileCell, Operation, Orbit, SpaceGroup, Transformation, setting};
-use crate::crystal::periodic::Periodic;
 use crate::crystal::{Element, Structure};
 
 /// A structure with its symmetry: standardised cell, group and orbits.
@@ -47,16 +47,14 @@ pub enum SymmetryError {
     Tolerance(f64),
     /// The tolerance is as large as the cell.
     #[error(
-        "{name}: symprec {symprec} is too large for a cell whose shortest lattice vector has {shortest:.3} Angstrom; \
-         at most an eighth of that makes sense"
+        "{name}: symprec {symprec} is too large for this cell, which can be sheared onto itself to within it; try a \
+         smaller symprec"
     )]
     TooLarge {
         /// The structure.
         name: String,
         /// Tolerance in Angstrom.
         symprec: f64,
-        /// Length in Angstrom.
-        shortest: f64,
     },
     /// The standardised cell and the tables disagree.
     #[error(
@@ -74,9 +72,6 @@ pub enum SymmetryError {
         number: usize,
     },
 }
-
-/// Most that a tolerance may be in parts of the shortest lattice vector: beyond, what moyo finds is no finite group.
-pub(super) const LARGEST_TOLERANCE: f64 = 0.125;
 
 impl Crystal {
     /// Finds the symmetry of a structure to within `symprec` (Angstrom), and symmetrises it, in the standard
@@ -199,9 +194,8 @@ pub(super) fn search(structure: &Structure, symprec: f64, rotate: bool) -> Resul
         return Err(SymmetryError::Tolerance(symprec));
     }
     let name = structure.name.clone();
-    let shortest = Periodic::new(&structure.lattice).shortest;
-    if symprec > LARGEST_TOLERANCE * shortest {
-        return Err(SymmetryError::TooLarge { name, symprec, shortest });
+    if !is_sound(&structure.lattice, symprec) {
+        return Err(SymmetryError::TooLarge { name, symprec });
     }
     let numbers = structure.species.iter().map(|e| e.number() as i32).collect();
     let cell = Cell::new(Lattice::new(structure.lattice.transpose()), structure.positions.clone(), numbers);
