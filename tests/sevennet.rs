@@ -207,7 +207,8 @@ fn points_of_a_grid_are_crystals_without_symmetry() {
                 crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = value;
             }
             let (species, positions) = crystal.atoms().unzip();
-            let atoms = Structure { name: name.into(), lattice: crystal.lattice, species, positions, declared: None };
+            let atoms =
+                Structure { name: name.into(), lattice: crystal.lattice, species, positions, declared: None };
             let crystal = Arc::new(Crystal::without_symmetry(&atoms).unwrap());
             let (expected, _) =
                 evaluate_crystal(crystal, Thresholds::default(), &model, &Place::Cpu).unwrap();

@@ -114,7 +114,7 @@ fn crystal_text(crystal: &Crystal, path: &Path, findings: &[Finding]) -> Result<
     }
     text += &format!("lattice         a {a:.5}  b {b:.5}  c {c:.5} Angstrom\n");
     text += &format!("                alpha {alpha:.4}  beta {beta:.4}  gamma {gamma:.4} degrees\n");
-    text += &format!("  in the file's  {}\n", crystal.file.transformation);
+    text += &format!("in file's axes  {}\n", crystal.file.transformation);
     findings.iter().for_each(|f| text += &format!("note            {f}\n"));
     text += &format!("\n{}", table(&orbit_rows(crystal)));
     text += &snippet(crystal, path);

@@ -11,6 +11,9 @@ pub(super) const MOST_ATOMS: usize = 10_000;
 /// Lowest cell: least distance in Angstrom between opposite faces of the reduced cell.
 const LEAST_HEIGHT: f64 = 0.5;
 
+/// Volume in cubic Angstrom that every cell with such heights exceeds: the edges of a reduced cell are not shorter.
+const LEAST_VOLUME: f64 = 0.05;
+
 /// Longest lattice vector in Angstrom.
 const LONGEST_VECTOR: f64 = 10_000.0;
 
@@ -32,7 +35,8 @@ pub(super) fn lattice(lattice: &Matrix3<f64>) -> Result<(), String> {
             ));
         }
     }
-    if lattice.determinant() != 0.0 && Periodic::new(lattice).least_height >= LEAST_HEIGHT {
+    // The reduction of a flat cell would not end well.
+    if lattice.determinant().abs() > LEAST_VOLUME && Periodic::new(lattice).least_height >= LEAST_HEIGHT {
         return Ok(());
     }
     Err("the lattice vectors lie (almost) in a plane; give three independent ones in Angstrom".to_string())

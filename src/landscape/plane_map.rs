@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Axis;
 use crate::crystal::Element;
-use crate::symmetry::{
-    Crystal, Form, Normalizer, Operation, is_integer, solve_modulo_lattice, wrap,
-};
+use crate::symmetry::{Crystal, Form, Normalizer, Operation, is_integer, solve_modulo_lattice, wrap};
 
 /// What has to be done to a crystal to get the equivalent one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -79,8 +79,11 @@ pub const TRANSFORMATION: Quantity = quantity(
     "conventional lattice vectors as rows, in units of file_lattice: row vectors x_file = x transformation + origin_shift",
 );
 /// `[component]` of each structure.
-pub const ORIGIN_SHIFT: Quantity =
-    quantity("origin_shift", "1", "origin of the conventional cell in fractional coordinates of the structure's file");
+pub const ORIGIN_SHIFT: Quantity = quantity(
+    "origin_shift",
+    "1",
+    "origin of the conventional cell in fractional coordinates of the structure's file",
+);
 /// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
@@ -202,7 +205,10 @@ mod tests {
             assert_eq!((objection(good), mended(good).as_str()), (None, good));
         }
         let long = "é".repeat(200);
-        for bad in ["", " ", "a\\b", "a/b", "a\tb", "a\u{7f}", ".hidden", "..", " a", "a ", "energy", "row", "runs", &long] {
+        for bad in [
+            "", " ", "a\\b", "a/b", "a\tb", "a\u{7f}", ".hidden", "..", " a", "a ", "energy", "row", "runs",
+            &long,
+        ] {
             assert!(objection(bad).is_some(), "{bad:?}");
             assert_eq!(objection(&mended(bad)), None, "{bad:?} {:?}", mended(bad));
         }

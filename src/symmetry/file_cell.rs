@@ -56,12 +56,10 @@ impl Crystal {
 /// else: of the polar decomposition of `target * lattice^-1`.
 fn rotation_onto(lattice: &Matrix3<f64>, target: &Matrix3<f64>) -> Matrix3<f64> {
     let Some(inverse) = lattice.try_inverse() else { return Matrix3::identity() };
-    if lattice == target {
-        return Matrix3::identity();
-    }
     let decomposed = SVD::new(target * inverse, true, true);
     match (decomposed.u, decomposed.v_t) {
-        (Some(u), Some(v_t)) => u * v_t,
+        // No rotation by rounding errors.
+        (Some(u), Some(v_t)) if (u * v_t - Matrix3::identity()).amax() > 1e-9 => u * v_t,
         _ => Matrix3::identity(),
     }
 }

@@ -100,3 +100,34 @@ impl Normalizer {
         Normalizer { operations: group.operations.clone(), polar_directions }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polar_directions_without_a_search_are_those_of_one() {
+        let mut polar = 0;
+        for number in 1..=230 {
+            let group = SpaceGroup::from_number(number).unwrap();
+            // A box whose edges suit all systems but the hexagonal ones.
+            let hexagonal = Matrix3::new(5.0, -2.5, 0.0, 0.0, 2.5 * 3_f64.sqrt(), 0.0, 0.0, 0.0, 7.3);
+            let lattice =
+                if (143..195).contains(&number) { hexagonal } else { Matrix3::from_diagonal_element(5.0) };
+            let searched = Normalizer::new(&group, &lattice).unwrap();
+            let known = Normalizer::of_group(&group);
+            let mut both = searched.polar_directions.clone();
+            both.extend(known.polar_directions.clone());
+            assert_eq!(searched.polar_directions.len(), known.polar_directions.len(), "{number}");
+            if !both.is_empty() {
+                polar += 1;
+                let rank = Matrix3xX::from_columns(&both).rank(1e-6);
+                assert_eq!(rank, known.polar_directions.len(), "{number}");
+            }
+            assert!(
+                searched.operations.len() >= known.operations.len() / group.centring_translations().count()
+            );
+        }
+        assert_eq!(polar, 68, "as many groups are polar");
+    }
+}

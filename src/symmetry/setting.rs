@@ -177,7 +177,8 @@ impl<'a> Search<'a> {
         let primitive = (self.group.centering * x).map(|v| v - (v - 1e-3).round());
         let to_conventional = self.group.centering.try_inverse().unwrap_or_else(Matrix3::identity);
         let range = || [0.0, -1.0, 1.0].into_iter();
-        let images = range().flat_map(|i| range().flat_map(move |j| range().map(move |k| Vector3::new(i, j, k))));
+        let images =
+            range().flat_map(|i| range().flat_map(move |j| range().map(move |k| Vector3::new(i, j, k))));
         let shifts = images.map(|n| change.linear * to_conventional * (primitive + n));
         let length = |p: &Vector3<f64>| ((self.file_lattice * p).norm() / SAME_SHIFT).round();
         let shift = shifts.min_by(|a, b| length(a).total_cmp(&length(b))).unwrap_or(change.shift);
@@ -234,7 +235,9 @@ mod tests {
 
     #[test]
     fn a_transformation_is_written_as_in_the_tables() {
-        let text = |linear: Matrix3<f64>, shift: [f64; 3]| Transformation { linear, shift: shift.into() }.to_string();
+        let text = |linear: Matrix3<f64>, shift: [f64; 3]| {
+            Transformation { linear, shift: shift.into() }.to_string()
+        };
         assert_eq!(Transformation::identity().to_string(), "a, b, c; origin 0, 0, 0");
         let hexagonal = Matrix3::new(1.0, 0.0, 1.0, -1.0, 1.0, 1.0, 0.0, -1.0, 1.0);
         assert_eq!(text(hexagonal, [0.0, 0.25, -0.125]), "a - b, b - c, a + b + c; origin 0, 1/4, -1/8");

@@ -23,8 +23,10 @@ pub(super) struct Sites<'a> {
     positions: Vec<Vector3<f64>>,
     /// Of each atom of the file: its number in the primitive cell.
     of_atom: Vec<usize>,
-    /// Of each atom of the file: how far it has been moved, in Angstrom.
-    moved: Vec<f64>,
+    /// The crystal's lattice.
+    lattice: Matrix3<f64>,
+    /// Of each atom of the file: how it has been moved.
+    moves: Vec<Vector3<f64>>,
 }
 
 /// Atoms of the file, by index, in its order.
@@ -32,13 +34,13 @@ pub(super) type Members = Vec<usize>;
 
 impl<'a> Sites<'a> {
     /// From the atoms of moyo's primitive cell; moyo's conventional coordinates are those of `operation` applied to the
-    /// crystal's. The transformation's shift becomes the one with which atoms move least.
+    /// crystal's.
     pub(super) fn new(
         (structure, group): (&'a Structure, &'a SpaceGroup),
         dataset: &MoyoDataset,
         operation: &Operation,
         lattice: &Matrix3<f64>,
-        transformation: &mut Transformation,
+        transformation: &Transformation,
     ) -> Sites<'a> {
         let to_conventional = group.centering.try_inverse().unwrap_or_else(Matrix3::identity);
         let to_ours = operation.rotation.try_inverse().unwrap_or_else(Matrix3::identity);
@@ -55,11 +57,15 @@ impl<'a> Sites<'a> {
                 to_conventional * periodic.close_image(&difference)
             })
             .collect();
-        let mean = moves.iter().sum::<Vector3<f64>>() / moves.len() as f64;
-        transformation.shift -= transformation.linear * mean;
-        let moved = moves.iter().map(|m| (lattice * (m - mean)).norm()).collect();
         let positions = in_file.iter().zip(&moves).map(|(x, m)| x + m).collect();
-        Sites { structure, group, periodic, positions, of_atom, moved }
+        Sites { structure, group, periodic, positions, of_atom, lattice: *lattice, moves }
+    }
+
+    /// Moves the origin to where atoms have been moved least, in the mean square, and returns the shift that does so.
+    pub(super) fn settle(&mut self, transformation: &Transformation) -> Vector3<f64> {
+        let mean = self.moves.iter().sum::<Vector3<f64>>() / self.moves.len() as f64;
+        self.moves.iter_mut().for_each(|m| *m -= mean);
+        transformation.shift - transformation.linear * mean
     }
 
     /// The orbits in the order of the file; an error is the index of an atom that fits no position.
@@ -108,9 +114,7 @@ impl<'a> Sites<'a> {
         let smallest = |solutions: Vec<Vector3<f64>>| {
             solutions.into_iter().min_by_key(|u| [0, 1, 2].map(|j| (u[j] * 1e8).round() as i64))
         };
-        let in_file = || {
-            members.iter().find_map(|m| smallest(form.solve(&self.positions[*m], ON_POSITION)))
-        };
+        let in_file = || members.iter().find_map(|m| smallest(form.solve(&self.positions[*m], ON_POSITION)));
         let anywhere = || {
             let images = members.iter().flat_map(|m| centrings.iter().map(|t| self.positions[*m] + t));
             smallest(images.flat_map(|x| form.solve(&x, ON_POSITION)).collect())
@@ -131,7 +135,12 @@ impl<'a> Sites<'a> {
             let nearest = offset.map(f64::round);
             ((offset - nearest).amax() < ON_POSITION).then_some(nearest)
         };
-        let find = |(form, offset)| FileAtom { orbit, form, offset, moved: self.moved[atom] };
+        let find = |(form, offset)| FileAtom {
+            orbit,
+            form,
+            offset,
+            moved: (self.lattice * self.moves[atom]).norm(),
+        };
         position.forms.iter().enumerate().find_map(|(i, f)| Some((i, offset(f)?))).map(find)
     }
 }

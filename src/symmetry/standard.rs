@@ -99,7 +99,15 @@ impl Crystal {
             false => dataset.std_cell.lattice.basis * rotation,
         };
         let operation = Operation { rotation, translation: found.to_crystal(&transformation.shift) };
-        let sites = Sites::new((structure, &group), &dataset, &operation, &lattice, &mut transformation);
+        // An origin that is that of the file to within the tolerance is that of the file.
+        let keeps_origin = (structure.lattice * transformation.shift).norm() < symprec;
+        if keeps_origin {
+            transformation.shift = Vector3::zeros();
+        }
+        let mut sites = Sites::new((structure, &group), &dataset, &operation, &lattice, &transformation);
+        if !keeps_origin {
+            transformation.shift = sites.settle(&transformation);
+        }
         let no_position = |atom: usize| SymmetryError::NoPosition {
             name: structure.name.clone(),
             atom: atom + 1,
@@ -137,7 +145,9 @@ impl Crystal {
             .collect();
         let orbits = sort_and_name(orbits, &group.wyckoff);
         let mut atoms: Vec<(usize, FileAtom)> = (orbits.iter().enumerate())
-            .map(|(orbit, (_, atom))| (*atom, FileAtom { orbit, form: 0, offset: Vector3::zeros(), moved: 0.0 }))
+            .map(|(orbit, (_, atom))| {
+                (*atom, FileAtom { orbit, form: 0, offset: Vector3::zeros(), moved: 0.0 })
+            })
             .collect();
         atoms.sort_by_key(|(atom, _)| *atom);
         let file = FileCell {
@@ -189,7 +199,11 @@ impl Crystal {
 }
 
 /// What moyo finds.
-pub(super) fn search(structure: &Structure, symprec: f64, rotate: bool) -> Result<MoyoDataset, SymmetryError> {
+pub(super) fn search(
+    structure: &Structure,
+    symprec: f64,
+    rotate: bool,
+) -> Result<MoyoDataset, SymmetryError> {
     if !(symprec > 0.0 && symprec < 1.0) {
         return Err(SymmetryError::Tolerance(symprec));
     }

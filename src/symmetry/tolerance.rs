@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn tolerances_that_shear_a_lattice_onto_itself_are_told_from_those_that_do_not() {
-        let skewed = Matrix3::new(4.5, -0.7312, -1.2405, -1.0180, 4.5, 1.1345, -1.8367, 4.3708, 5.6345).transpose();
+        let skewed =
+            Matrix3::new(4.5, -0.7312, -1.2405, -1.0180, 4.5, 1.1345, -1.8367, 4.3708, 5.6345).transpose();
         assert!(is_sound(&skewed, 0.3) && !is_sound(&skewed, 0.9));
         let long = Matrix3::from_diagonal(&Vector3::new(2.6, 2.7, 115.0));
         assert!(is_sound(&long, 0.1) && !is_sound(&long, 0.5));
