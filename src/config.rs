@@ -14,7 +14,7 @@ pub use complaint::ConfigError;
 use crate::crystal::{Element, Format};
 use crate::landscape::{Relation, Thresholds};
 use crate::potential;
-use crate::store::schema::is_usable;
+use crate::store::schema::objection;
 use crate::work::Precision;
 use complaint::Source;
 use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, OrbitOf, StructureFile};
@@ -210,12 +210,9 @@ impl Check<'_> {
     /// Refuses names that cannot be groups of the file.
     fn group_name(&self, name: &Spanned<String>) -> Result<String, ConfigError> {
         let text = name.get_ref();
-        if !is_usable(text) {
-            return Err(self.at(
-                name,
-                "this name cannot be used in the result file",
-                "use a name without `/` that does not begin with a dot and is none that the file has for itself",
-            ));
+        if let Some(objection) = objection(text) {
+            let message = format!("this name cannot be used in the result file: {objection}");
+            return Err(self.at(name, &message, "write another name"));
         }
         Ok(text.clone())
     }

@@ -23,7 +23,7 @@ pub use tile::{Tile, tiles};
 use serde::{Deserialize, Serialize};
 
 use crate::crystal::Element;
-use crate::symmetry::{Crystal, NormalizerError};
+use crate::symmetry::Crystal;
 
 /// A crystal and the axes along which it is varied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,10 +46,10 @@ impl Landscape {
         crystal: Arc<Crystal>,
         axes: Vec<Axis>,
         thresholds: Thresholds,
-    ) -> Result<Landscape, LandscapeError> {
+    ) -> Result<Landscape, AxisError> {
         axis::check(&crystal, &axes)?;
         let grid = Grid::new(&axes)?;
-        let maps = plane_map::grid_maps(&crystal, &axes)?;
+        let maps = plane_map::grid_maps(&crystal, &axes);
         Ok(Landscape { crystal, axes, grid, thresholds, maps })
     }
 
@@ -75,15 +75,4 @@ impl Landscape {
     pub fn irreducible(&self, equivalence: Equivalence) -> Irreducible {
         Irreducible::new(&self.axes, &self.grid, &self.maps, equivalence)
     }
-}
-
-/// Why a landscape cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum LandscapeError {
-    /// The axes do not fit the crystal.
-    #[error(transparent)]
-    Axis(#[from] AxisError),
-    /// The symmetry of the grid was not found.
-    #[error(transparent)]
-    Normalizer(#[from] NormalizerError),
 }

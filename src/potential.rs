@@ -177,14 +177,22 @@ impl Potential {
         }
     }
 
-    /// Index of a head by name; the first one if none is named.
+    /// Index of a head by name. If none is named it is, as in MACE, the one that is called `default` in any case, else
+    /// the first; of several heads the choice is said.
     pub fn head(&self, name: Option<&str>) -> Result<usize, ModelError> {
-        let Some(name) = name else { return Ok(0) };
-        let found = self.heads().iter().position(|h| h == name);
-        found.ok_or_else(|| {
-            let heads = self.heads().join(", ");
-            ModelError::new(&self.source, format!("it has no head `{name}`; it has {heads}"))
-        })
+        let heads = self.heads();
+        let list = heads.join(", ");
+        let Some(name) = name else {
+            let default = heads.iter().position(|h| h.eq_ignore_ascii_case("default"));
+            let head = default.unwrap_or(0);
+            if let (Some(chosen), true) = (heads.get(head), heads.len() > 1) {
+                let source = &self.source;
+                log::warn!("{source} has the heads {list}; `{chosen}` is used, since no head is named");
+            }
+            return Ok(head);
+        };
+        let found = heads.iter().position(|h| h == name);
+        found.ok_or_else(|| ModelError::new(&self.source, format!("it has no head `{name}`; it has {list}")))
     }
 
     /// Refuses elements that the model was not trained for.

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use common::{Random, data, write_model};
+use s2dpes::crystal::read_structure;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,6 +80,53 @@ fn inspect_shows_the_symmetry_and_a_snippet_that_runs() {
 }
 
 #[test]
+fn inspect_writes_the_symmetrised_crystal_in_the_cell_of_its_file() {
+    let folder = setting();
+    let name = "anatase-TiO2-primitive";
+    std::fs::copy(data(&format!("golden/{name}.extxyz")), folder.path().join("in.extxyz")).unwrap();
+    let out = succeed(folder.path(), &["inspect", "in.extxyz", "--write", "out.extxyz"]);
+    assert!(out.contains("in file's axes  a + c, b + c, -a - b; origin 0, 0, 0"), "{out}");
+    let [read, written] =
+        ["in", "out"].map(|n| read_structure(&folder.path().join(format!("{n}.extxyz"))).unwrap());
+    assert_eq!(written.species, read.species);
+    assert!((written.lattice - read.lattice).amax() < 1e-6);
+    for (a, b) in written.positions.iter().zip(&read.positions) {
+        assert!((a - b).amax() < 1e-6, "{a} {b}");
+    }
+    let message = fail(folder.path(), &["inspect", "in.extxyz", "--write", "in.extxyz"], 2);
+    assert!(message.contains("does not write over what is there"), "{message}");
+    let message = fail(folder.path(), &["inspect", "in.extxyz", "--write", "out.cif"], 2);
+    assert!(message.contains(".extxyz"), "{message}");
+}
+
+#[test]
+fn inspect_tells_of_a_crystal_with_noise() {
+    let folder = setting();
+    let exact = std::fs::read_to_string(folder.path().join("rutile-TiO2.extxyz")).unwrap();
+    let mut random = Random(1);
+    let noisy = exact.lines().enumerate().map(|(i, line)| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let noise = |w: &str| (w.parse::<f64>().unwrap() + 0.006 * (random.unit() - 0.5)).to_string();
+        if i < 2 {
+            line.to_string()
+        } else {
+            format!("{} {}", words[0], words[1..].iter().copied().map(noise).collect::<Vec<_>>().join(" "))
+        }
+    });
+    let noisy: Vec<String> = noisy.collect();
+    std::fs::write(folder.path().join("noisy.extxyz"), noisy.join("\n") + "\n").unwrap();
+    let arguments = ["inspect", "noisy.extxyz", "--symprec", "0.001"];
+    let out = succeed(folder.path(), &arguments);
+    let note = out.lines().find(|l| l.starts_with("note ")).unwrap_or_else(|| panic!("{out}"));
+    assert!(note.contains("at symprec 0.001, but P 4_2/m n m (136) at symprec 0.0"), "{note}");
+    let json = succeed(folder.path(), &[&arguments[..], &["--json"]].concat());
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["notes"].as_array().unwrap().len(), 1);
+    assert_eq!(value["transformation"]["matrix"][0][0], 1.0);
+    assert!(value["transformation"]["shift"][2].as_f64().unwrap().abs() < 1e-3);
+}
+
+#[test]
 fn inspect_prints_json() {
     let folder = setting();
     let out = succeed(folder.path(), &["inspect", "--json", "rutile-TiO2.extxyz"]);
@@ -98,6 +146,10 @@ fn inspect_reads_labels() {
     let out = succeed(folder.path(), &["inspect", "A4B2C_hP14_187_g_in_gh:Cu-O-S"]);
     assert!(out.contains("AB4C2_hP14_187_g_hn_gi:Cu-O-S"), "{out}");
     assert!(out.contains("6n") && out.contains("x z"), "{out}");
+    assert!(
+        out.contains("A label has no lattice and no coordinates") && out.contains("s2dpes map FILE"),
+        "{out}"
+    );
     let out = succeed(folder.path(), &["inspect", "--json", "A3B2_oP20_62_3c_2c:N-W"]);
     let value: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(value["orbits"].as_array().unwrap().len(), 5);

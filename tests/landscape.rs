@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{Random, campaign_files, data, evaluate, first_head, json, potential, renamed, with_elements};
+use nalgebra::{Matrix3, Vector3};
 use rayon::prelude::*;
 use s2dpes::crystal::{Structure, read_structure};
 use s2dpes::landscape::{
@@ -242,4 +243,94 @@ fn axes_that_cannot_be_are_refused() {
     refuse(vec![axis([0.0, f64::NAN], 3)], "must increase");
     refuse(vec![axis([0.0, 1.0], 3), axis([0.0, 1.0], 3)], "two axes");
     refuse(vec![axis([0.0, 1.0], 1 << 32)], "too large");
+}
+
+/// A number that tells crystals apart and is the same for equivalent ones: a sum over all pairs of atoms.
+fn fingerprint(crystal: &Crystal) -> f64 {
+    let atoms: Vec<_> = crystal.atoms().collect();
+    let range = || (-2..=2).map(f64::from);
+    let mut sum = 0.0;
+    for (i, (a, x)) in atoms.iter().enumerate() {
+        for (j, (b, y)) in atoms.iter().enumerate() {
+            let difference = (x - y).map(|v| v - v.round());
+            for n in
+                range().flat_map(|k| range().flat_map(move |l| range().map(move |m| Vector3::new(k, l, m))))
+            {
+                let distance = (crystal.lattice * (difference + n)).norm();
+                if i != j || n.norm() > 0.0 {
+                    sum += ((a.number() * b.number()) as f64).sqrt() * (-0.5 * distance * distance).exp();
+                }
+            }
+        }
+    }
+    sum
+}
+
+/// The same crystal with other values of the axes.
+fn at(landscape: &Landscape, values: &[f64]) -> Crystal {
+    let mut crystal = (*landscape.crystal).clone();
+    for (axis, value) in landscape.axes.iter().zip(values) {
+        crystal.orbits[axis.dof.orbit].coordinates[axis.dof.coordinate] = *value;
+    }
+    crystal
+}
+
+#[test]
+fn lattices_near_to_a_higher_symmetry_are_mapped_by_their_own() {
+    let mut random = Random(3);
+    let hexagonal = Matrix3::new(4.0, -2.0, 0.0, 0.0, 2.0 * 3_f64.sqrt(), 0.0, 0.0, 0.0, 5.0);
+    let face_centred = Matrix3::new(0.0, 2.5, 2.5, 2.5, 0.0, 2.5, 2.5, 2.5, 0.0);
+    let lattices = [
+        Matrix3::from_diagonal_element(4.0),
+        Matrix3::from_diagonal(&Vector3::new(4.0, 4.0, 5.0)),
+        hexagonal,
+        face_centred,
+    ];
+    let mut maps = 0;
+    for trial in 0..500 {
+        let size = 3e-4 * 10_f64.powf(random.unit());
+        let orthogonal = trial % 3 == 2;
+        let strain =
+            Matrix3::from_fn(|i, j| if orthogonal && i != j { 0.0 } else { 2.0 * random.unit() - 1.0 });
+        let lattice = lattices[if orthogonal { trial % 2 } else { trial % 4 }] + strain * size;
+        let x = Vector3::from_fn(|_, _| 0.1 + 0.15 * random.unit());
+        // Of P 1, P -1, and P m m m where the cell is a box.
+        let signs: &[[f64; 3]] = match trial % 3 {
+            0 => &[[1.0; 3]],
+            1 => &[[1.0; 3], [-1.0; 3]],
+            _ => &[
+                [1.0, 1.0, 1.0],
+                [-1.0, 1.0, 1.0],
+                [1.0, -1.0, 1.0],
+                [1.0, 1.0, -1.0],
+                [-1.0, -1.0, 1.0],
+                [-1.0, 1.0, -1.0],
+                [1.0, -1.0, -1.0],
+                [-1.0, -1.0, -1.0],
+            ],
+        };
+        let element = |symbol: &str| s2dpes::crystal::Element::from_symbol(symbol).unwrap();
+        let mut structure = Structure {
+            name: format!("trial {trial}"),
+            lattice,
+            species: vec![element("O"); signs.len()],
+            positions: signs.iter().map(|s| x.component_mul(&Vector3::from(*s))).collect(),
+            declared: None,
+        };
+        structure.species.push(element("Ti"));
+        structure.positions.push(Vector3::zeros());
+        let crystal = Arc::new(Crystal::new(&structure, 1e-5).unwrap());
+        assert_eq!(crystal.group.number, [1, 2, 47][trial % 3], "{}", structure.name);
+        let axis = |dof| Axis { dof, range: [0.0, 1.0], points: 6 };
+        let axes: Vec<Axis> = Dof::all(&crystal).into_iter().take(2).map(axis).collect();
+        let landscape = Landscape::new(crystal, axes, Thresholds::default()).unwrap();
+        let values = nalgebra::DVector::from_fn(2, |_, _| 0.3 + 0.1 * random.unit());
+        let expected = fingerprint(&at(&landscape, values.as_slice()));
+        for map in &landscape.maps {
+            let found = fingerprint(&at(&landscape, (&map.matrix * &values + &map.shift).as_slice()));
+            assert!((found - expected).abs() < 1e-9, "{} {map:?}: {found} {expected}", structure.name);
+        }
+        maps += landscape.maps.len();
+    }
+    assert!(maps > 1500, "{maps}");
 }

@@ -175,6 +175,23 @@ fn a_bomb_of_zeros_is_refused_without_being_unpacked() {
 }
 
 #[test]
+fn without_a_name_the_head_is_the_default_one_or_the_first() {
+    let potential = potential("heads-2");
+    let with_heads = |names: [&str; 2]| {
+        let mut changed = (*potential).clone();
+        match &mut changed.family {
+            Family::Mace(mace) => mace.heads = names.map(String::from).to_vec(),
+            _ => panic!("heads-2 is a MACE"),
+        }
+        changed.head(None).unwrap()
+    };
+    assert_eq!(with_heads(["pt_head", "Default"]), 1);
+    assert_eq!(with_heads(["DEFAULT", "other"]), 0);
+    assert_eq!(with_heads(["pt_head", "other"]), 0);
+    assert_eq!(potential.head(Some(&potential.heads()[1])).unwrap(), 1);
+}
+
+#[test]
 fn a_head_or_file_that_is_not_there_is_named_with_what_is() {
     let potential = potential("heads-2");
     let error = potential.head(Some("c")).unwrap_err().to_string();

@@ -9,8 +9,8 @@ use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, Orbi
 use crate::crystal::{Structure, read_structures_as};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
 use crate::potential::{ModelError, Potential};
-use crate::store::schema::is_usable;
-use crate::symmetry::{COORDINATES, Crystal};
+use crate::store::schema::{mended, objection};
+use crate::symmetry::{COORDINATES, Crystal, Finding, findings};
 use crate::work::{LandscapeWork, Model, Skipped, StructureWork, SurfaceWork, Work};
 
 /// Nothing can be computed.
@@ -47,7 +47,10 @@ pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
                     structures[0].name = name.clone();
                     structures
                 }
-                (Ok(structures), None) => structures,
+                (Ok(mut structures), None) => {
+                    structures.iter_mut().for_each(mend_name);
+                    structures
+                }
                 (Ok(structures), Some(name)) => {
                     let why = format!(
                         "{} holds {} structures, which cannot all be called `{name}`; leave `name` out",
@@ -98,6 +101,15 @@ fn load_models(specs: &[ModelSpec]) -> Result<Vec<Arc<Model>>, PrepareError> {
     Ok(models)
 }
 
+/// Gives a structure that its file names a name that the result file can hold.
+fn mend_name(structure: &mut Structure) {
+    if let Some(objection) = objection(&structure.name) {
+        let name = mended(&structure.name);
+        log::warn!("{:?} is called `{name}` in the result file, since {objection}", structure.name);
+        structure.name = name;
+    }
+}
+
 fn add_structure(
     work: &mut Work,
     structure: &Structure,
@@ -111,12 +123,11 @@ fn add_structure(
         return Err(PrepareError::SameName(name, other.source.clone(), file));
     }
     let mut skip = |what: String, why: String| work.skipped.push(Skipped { what, why });
-    if !is_usable(name) {
-        skip(name.clone(), "the result file cannot hold this name; give it another name = \"...\"".into());
-        return Ok(());
-    }
     let crystal = match Crystal::new(structure, spec.symprec) {
-        Ok(crystal) => Arc::new(crystal),
+        Ok(crystal) => {
+            findings(structure, &crystal, spec.symprec).iter().for_each(Finding::log);
+            Arc::new(crystal)
+        }
         Err(error) => {
             skip(name.clone(), error.to_string());
             return Ok(());

@@ -1,12 +1,13 @@
 //! `s2dpes inspect`: what symmetry a structure has and what can vary.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use nalgebra::Matrix3;
 use s2dpes::config::DEFAULT_SYMPREC;
-use s2dpes::crystal::{Format, read_structures_as};
-use s2dpes::symmetry::{COORDINATES, Crystal, Protostructure, WyckoffPosition};
+use s2dpes::crystal::{Format, read_structures_as, to_extxyz};
+use s2dpes::symmetry::{COORDINATES, Crystal, Finding, Protostructure, WyckoffPosition, findings};
 use serde_json::{Value, json};
 
 use super::table::table;
@@ -28,6 +29,10 @@ pub(crate) struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Write the symmetrised structures, in the cells and the order of their atoms that the file has, to a new extended
+    /// XYZ file.
+    #[arg(long, value_name = "OUT.extxyz")]
+    write: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
@@ -45,19 +50,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
     let structures = read_structures_as(&path, arguments.format).map_err(Failure::input)?;
     let mut values = Vec::new();
+    let mut frames = String::new();
     for structure in &structures {
         let crystal = Crystal::new(structure, arguments.symprec).map_err(Failure::input)?;
+        let findings = findings(structure, &crystal, arguments.symprec);
+        findings.iter().for_each(Finding::log);
+        frames += &to_extxyz(&crystal.in_file_cell());
         if arguments.json {
-            values.push(crystal_json(&crystal)?);
+            values.push(crystal_json(&crystal, &findings)?);
         } else {
-            write!(out, "{}", crystal_text(&crystal, &path, structure.len())?)?;
+            write!(out, "{}", crystal_text(&crystal, &path, &findings)?)?;
         }
     }
     if arguments.json {
         let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
         writeln!(out, "{value:#}")?;
     }
+    if let Some(file) = &arguments.write {
+        write_new(file, &frames)?;
+    }
     Ok(Ending::Complete)
+}
+
+/// Writes a file that is not there yet.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let is_xyz = path.extension().is_some_and(|e| e == "extxyz" || e == "xyz");
+    if !is_xyz {
+        return Err(Failure::input(format!("{}: --write needs a name with .extxyz or .xyz", path.display())));
+    }
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists => Failure::input(format!(
+            "{}: --write does not write over what is there; give another name",
+            path.display()
+        )),
+        _ => Failure::input(format!("{}: it cannot be written ({e})", path.display())),
+    })
 }
 
 /// Names of the coordinates that a position frees.
@@ -74,12 +102,12 @@ fn cell_parameters(lattice: &Matrix3<f64>) -> [f64; 6] {
     [a.norm(), b.norm(), c.norm(), angle(b, c), angle(a, c), angle(a, b)]
 }
 
-fn crystal_text(crystal: &Crystal, path: &Path, atoms_in_file: usize) -> Result<String, Failure> {
+fn crystal_text(crystal: &Crystal, path: &Path, findings: &[Finding]) -> Result<String, Failure> {
     let labels = Protostructure::of(crystal);
     let (canonical, raw) = (labels.canonical_label().map_err(Failure::other)?, labels.raw_label());
     let [a, b, c, alpha, beta, gamma] = cell_parameters(&crystal.lattice);
     let group = &crystal.group;
-    let mut text = format!("{}  ({}, {atoms_in_file} atoms)\n", crystal.name, path.display());
+    let mut text = format!("{}  ({}, {} atoms)\n", crystal.name, path.display(), crystal.file.atoms.len());
     text +=
         &format!("space group     {} ({}), Hall number {}\n", group.symbol, group.number, group.hall_number);
     text += &format!("Pearson symbol  {}\n", crystal.pearson);
@@ -88,8 +116,10 @@ fn crystal_text(crystal: &Crystal, path: &Path, atoms_in_file: usize) -> Result<
         text += &format!("  with the letters of this setting  {raw}\n");
     }
     text += &format!("lattice         a {a:.5}  b {b:.5}  c {c:.5} Angstrom\n");
-    text += &format!("                alpha {alpha:.4}  beta {beta:.4}  gamma {gamma:.4} degrees\n\n");
-    text += &table(&orbit_rows(crystal));
+    text += &format!("                alpha {alpha:.4}  beta {beta:.4}  gamma {gamma:.4} degrees\n");
+    text += &format!("in file's axes  {}\n", crystal.file.transformation);
+    findings.iter().for_each(|f| text += &format!("note            {f}\n"));
+    text += &format!("\n{}", table(&orbit_rows(crystal)));
     text += &snippet(crystal, path);
     Ok(text)
 }
@@ -132,7 +162,7 @@ fn snippet(crystal: &Crystal, path: &Path) -> String {
     )
 }
 
-fn crystal_json(crystal: &Crystal) -> Result<Value, Failure> {
+fn crystal_json(crystal: &Crystal, findings: &[Finding]) -> Result<Value, Failure> {
     let labels = Protostructure::of(crystal);
     let [a, b, c, alpha, beta, gamma] = cell_parameters(&crystal.lattice);
     let orbits: Vec<Value> = (crystal.orbits.iter())
@@ -152,7 +182,8 @@ fn crystal_json(crystal: &Crystal) -> Result<Value, Failure> {
             })
         })
         .collect();
-    let rows: Vec<Vec<f64>> = crystal.lattice.column_iter().map(|v| v.iter().copied().collect()).collect();
+    let rows = |m: &Matrix3<f64>| -> Vec<[f64; 3]> { m.row_iter().map(|r| [r[0], r[1], r[2]]).collect() };
+    let transformation = &crystal.file.transformation;
     Ok(json!({
         "name": crystal.name,
         "space_group": { "number": crystal.group.number, "symbol": crystal.group.symbol,
@@ -160,7 +191,10 @@ fn crystal_json(crystal: &Crystal) -> Result<Value, Failure> {
         "pearson": crystal.pearson,
         "protostructure": labels.canonical_label().map_err(Failure::other)?,
         "protostructure_raw": labels.raw_label(),
-        "lattice": { "a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma, "vectors_A": rows },
+        "lattice": { "a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma, "vectors_A": rows(&crystal.lattice.transpose()) },
+        // x_file = matrix x + shift.
+        "transformation": { "matrix": rows(&transformation.linear), "shift": transformation.shift.as_slice() },
+        "notes": findings.iter().map(Finding::to_string).collect::<Vec<_>>(),
         "n_atoms": crystal.atom_count(),
         "orbits": orbits,
     }))
@@ -187,8 +221,15 @@ fn label_text(label: &Protostructure, canonical: &str) -> String {
             if free.is_empty() { "none".into() } else { free.join(" ") },
         ]);
     }
-    format!("{text}\n{}", table(&rows))
+    format!("{text}\n{}{LABEL_ENDS}", table(&rows))
 }
+
+/// What can be done with a label.
+const LABEL_ENDS: &str = "
+A label has no lattice and no coordinates, so that there are no energies yet. Make a structure file (CIF, POSCAR or
+extended XYZ) of a crystal with this label; then `s2dpes inspect FILE` shows its coordinates, and `s2dpes map FILE` maps
+them.
+";
 
 fn label_json(label: &Protostructure, canonical: &str) -> Value {
     let orbits: Vec<Value> = (label.orbits.iter())

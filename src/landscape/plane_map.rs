@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Axis;
 use crate::crystal::Element;
-use crate::symmetry::{
-    Crystal, Form, Normalizer, NormalizerError, Operation, is_integer, solve_modulo_lattice, wrap,
-};
+use crate::symmetry::{Crystal, Form, Normalizer, Operation, is_integer, solve_modulo_lattice, wrap};
 
 /// What has to be done to a crystal to get the equivalent one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,8 +74,13 @@ const EXACT: f64 = 1e-8;
 const LIMIT: usize = 2048;
 
 /// All maps of a landscape's axes, closed under composition, the identity included.
-pub(super) fn grid_maps(crystal: &Crystal, axes: &[Axis]) -> Result<Vec<GridMap>, NormalizerError> {
-    let normalizer = Normalizer::new(&crystal.group, &crystal.lattice)?;
+///
+/// Where the lattice's own symmetry is not found, the group's own operations make fewer maps, and no wrong ones.
+pub(super) fn grid_maps(crystal: &Crystal, axes: &[Axis]) -> Vec<GridMap> {
+    let normalizer = Normalizer::new(&crystal.group, &crystal.lattice).unwrap_or_else(|error| {
+        log::warn!("{}: {error}; points are identified by the group's own operations only", crystal.name);
+        Normalizer::of_group(&crystal.group)
+    });
     let search = Search::new(crystal, axes);
     let mut maps = MapSet::default();
     maps.insert(identity(axes.len()));
@@ -89,7 +92,7 @@ pub(super) fn grid_maps(crystal: &Crystal, axes: &[Axis]) -> Result<Vec<GridMap>
             });
         }
     }
-    Ok(maps.closed())
+    maps.closed()
 }
 
 fn identity(axes: usize) -> GridMap {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use hdf5::{File, Group};
 
-use super::identity::{self, Identity};
+use super::identity::{self, Identity, Value};
 use super::read::in_order;
 use super::trouble::explain;
-use super::{StoreError, scales, schema};
+use super::{StoreError, schema};
 use crate::work::{LandscapeWork, Work};
 
 /// Refuses a file that was made for other work, naming the first difference.
@@ -105,8 +105,9 @@ fn left_out(work: &Work, path: &str) -> String {
 /// What differs of a group.
 fn change(group: &Group, part: &Part) -> hdf5::Result<Option<String>> {
     for (key, wanted) in &part.identity {
-        let found = scales::read_text(group, key).unwrap_or_else(|_| "nothing".into());
-        if found == *wanted {
+        let found = Value::read(group, key).map_or_else(|_| "nothing".into(), |v| v.to_string());
+        // Files of earlier versions hold numbers as text.
+        if found == wanted.to_string() {
             continue;
         }
         let path = &part.path;

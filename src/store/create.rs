@@ -7,13 +7,14 @@ use hdf5::plist::dataset_create::{AllocTime, FillTime, Layout};
 use hdf5::plist::file_access::FileAccessBuilder;
 use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
+use nalgebra::Matrix3;
 
 use super::identity::{self, Identity};
 use super::schema::{self, Quantity};
 use super::trouble::{explain_creation, make_partial};
 use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
-use crate::symmetry::{COORDINATES, Protostructure};
+use crate::symmetry::{COORDINATES, Crystal, Orbit, Protostructure};
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 
 /// What goes into the top of the file.
@@ -90,7 +91,7 @@ fn text_list(group: &Group, quantity: &Quantity, lines: &[String]) -> hdf5::Resu
 }
 
 fn identify(group: &Group, identity: &Identity) -> hdf5::Result<()> {
-    identity.iter().try_for_each(|(name, value)| scales::text_attribute(group, name, value))
+    identity.iter().try_for_each(|(name, value)| value.write(group, name))
 }
 
 /// A group that remembers its place among its siblings, which HDF5 sorts by name.
@@ -111,38 +112,65 @@ fn write_structure(file: &File, place: usize, structure: &StructureWork) -> hdf5
     scales::text_attribute(&group, "pearson", &crystal.pearson)?;
     scales::text_attribute(&group, "structure_source", &structure.source)?;
     identify(&group, &identity::of_structure(structure))?;
-    write_crystal(&group, structure)?;
+    write_crystal(&group, crystal)?;
     structure.landscapes.iter().enumerate().try_for_each(|(i, l)| write_landscape(&group, i, l))
 }
 
-fn write_crystal(group: &Group, structure: &StructureWork) -> hdf5::Result<()> {
-    let crystal = &structure.crystal;
+fn write_crystal(group: &Group, crystal: &Crystal) -> hdf5::Result<()> {
     let vector = scales::counting_scale(group, "vector", 3)?;
     let component = scales::counting_scale(group, "component", 3)?;
+    numbers(group, &schema::LATTICE, &rows(&crystal.lattice), &[&vector, &component])?;
+    numbers(group, &schema::FILE_LATTICE, &rows(&crystal.file.lattice), &[&vector, &component])?;
+    let transformation = &crystal.file.transformation;
+    numbers(group, &schema::TRANSFORMATION, &rows(&transformation.linear), &[&vector, &component])?;
+    numbers(group, &schema::ORIGIN_SHIFT, transformation.shift.as_slice(), &[&component])?;
+    write_atoms(group, crystal, &component)?;
+    write_orbits(group, crystal, &component)?;
+    write_operations(group, crystal, &component)
+}
+
+/// Columns in column order are the vectors as rows.
+fn rows(lattice: &Matrix3<f64>) -> Vec<f64> {
+    lattice.iter().copied().collect()
+}
+
+fn write_atoms(group: &Group, crystal: &Crystal, component: &Dataset) -> hdf5::Result<()> {
     let atom = scales::counting_scale(group, "atom", crystal.atom_count())?;
-    let orbit = scales::counting_scale(group, "orbit_number", crystal.orbits.len())?;
-    // Columns in column order are the vectors as rows.
-    let lattice: Vec<f64> = crystal.lattice.iter().copied().collect();
-    numbers(group, &schema::LATTICE, &lattice, &[&vector, &component])?;
     let elements: Vec<u32> = crystal.atoms().map(|(e, _)| e.number() as u32).collect();
     numbers(group, &schema::ATOMIC_NUMBER, &elements, &[&atom])?;
     let positions: Vec<f64> = crystal.atoms().flat_map(|(_, x)| [x.x, x.y, x.z]).collect();
-    numbers(group, &schema::POSITION, &positions, &[&atom, &component])?;
-    let wyckoff = |o: &crate::symmetry::Orbit| &crystal.group.wyckoff[o.position];
-    let of_atom = |(i, o): (usize, &crate::symmetry::Orbit)| vec![i as u32; wyckoff(o).multiplicity];
+    numbers(group, &schema::POSITION, &positions, &[&atom, component])?;
+    let of_atom = |(i, o): (usize, &Orbit)| vec![i as u32; crystal.group.wyckoff[o.position].multiplicity];
     let orbits: Vec<u32> = crystal.orbits.iter().enumerate().flat_map(of_atom).collect();
     numbers(group, &schema::ORBIT, &orbits, &[&atom])?;
-    let names: Vec<String> = crystal.orbits.iter().map(|o| o.name.clone()).collect();
-    let dataset = text_list(group, &schema::ORBIT_NAME, &names)?;
-    scales::attach(&dataset, &[&orbit])?;
-    let letters: Vec<String> = crystal.orbits.iter().map(|o| wyckoff(o).letter.to_string()).collect();
-    let dataset = text_list(group, &schema::ORBIT_LETTER, &letters)?;
-    scales::attach(&dataset, &[&orbit])?;
-    let multiplicities: Vec<u32> = crystal.orbits.iter().map(|o| wyckoff(o).multiplicity as u32).collect();
+    Ok(())
+}
+
+fn write_orbits(group: &Group, crystal: &Crystal, component: &Dataset) -> hdf5::Result<()> {
+    let orbit = scales::counting_scale(group, "orbit_number", crystal.orbits.len())?;
+    let orbits = || crystal.orbits.iter().map(|o| (o, &crystal.group.wyckoff[o.position]));
+    let texts = |quantity: &Quantity, lines: Vec<String>| {
+        scales::attach(&text_list(group, quantity, &lines)?, &[&orbit])
+    };
+    texts(&schema::ORBIT_NAME, orbits().map(|(o, _)| o.name.clone()).collect())?;
+    texts(&schema::ORBIT_LETTER, orbits().map(|(_, w)| w.letter.to_string()).collect())?;
+    texts(&schema::ORBIT_REPRESENTATIVE, orbits().map(|(_, w)| w.coordinates.to_string()).collect())?;
+    let multiplicities: Vec<u32> = orbits().map(|(_, w)| w.multiplicity as u32).collect();
     numbers(group, &schema::ORBIT_MULTIPLICITY, &multiplicities, &[&orbit])?;
-    let coordinates: Vec<f64> =
-        crystal.orbits.iter().flat_map(|o| o.coordinates.iter().copied().collect::<Vec<_>>()).collect();
-    numbers(group, &schema::ORBIT_COORDINATES, &coordinates, &[&orbit, &component])?;
+    let coordinates: Vec<f64> = orbits().flat_map(|(o, _)| <[f64; 3]>::from(o.coordinates)).collect();
+    numbers(group, &schema::ORBIT_COORDINATES, &coordinates, &[&orbit, component])?;
+    Ok(())
+}
+
+fn write_operations(group: &Group, crystal: &Crystal, component: &Dataset) -> hdf5::Result<()> {
+    let operations = &crystal.group.operations;
+    let operation = scales::counting_scale(group, "operation", operations.len())?;
+    let row = scales::counting_scale(group, "row", 3)?;
+    let rotations: Vec<i32> =
+        operations.iter().flat_map(|o| rows(&o.rotation.transpose())).map(|v| v.round() as i32).collect();
+    numbers(group, &schema::ROTATION, &rotations, &[&operation, &row, component])?;
+    let translations: Vec<f64> = operations.iter().flat_map(|o| <[f64; 3]>::from(o.translation)).collect();
+    numbers(group, &schema::TRANSLATION, &translations, &[&operation, component])?;
     Ok(())
 }
 

@@ -1,34 +1,80 @@
-//! What a surface's numbers depend on, as pairs of name and text: written as attributes at creation, compared before
+//! What a surface's numbers depend on, as pairs of name and value: written as attributes at creation, compared before
 //! a run is resumed.
 
+use std::fmt;
+
+use hdf5::Location;
 use sha2::{Digest, Sha256};
 
+use super::scales;
 use crate::landscape::{Axis, Landscape, Relation};
 use crate::symmetry::Crystal;
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork};
 
 /// Raised whenever the engines' numbers change by more than rounding, so that no file mixes both.
-const NUMERICS: &str = "1";
+const NUMERICS: i64 = 1;
 
 /// The smallest distances of a landscape that count as physical.
 pub(super) const THRESHOLDS: &str = "thresholds_sha256";
 
 /// Name and value of everything that must not change.
-pub(super) type Identity = Vec<(&'static str, String)>;
+pub(super) type Identity = Vec<(&'static str, Value)>;
+
+/// Value of an attribute.
+#[derive(Debug, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Integer(i64),
+}
+
+impl Value {
+    /// A number of things, of which there are never as many as an integer can count.
+    fn count(number: usize) -> Value {
+        Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// Writes it as an attribute.
+    pub(super) fn write(&self, location: &Location, name: &str) -> hdf5::Result<()> {
+        match self {
+            Value::Text(text) => scales::text_attribute(location, name, text),
+            Value::Integer(number) => scales::integer_attribute(location, name, *number),
+        }
+    }
+
+    /// Reads an attribute.
+    pub(super) fn read(location: &Location, name: &str) -> hdf5::Result<Value> {
+        match scales::read_integer(location, name) {
+            Ok(number) => Ok(Value::Integer(number)),
+            Err(_) => scales::read_text(location, name).map(Value::Text),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Integer(number) => write!(f, "{number}"),
+        }
+    }
+}
 
 pub(super) fn of_structure(structure: &StructureWork) -> Identity {
     let crystal = &structure.crystal;
     vec![
-        ("space_group_number", crystal.group.number.to_string()),
-        ("hall_number", crystal.group.hall_number.to_string()),
-        ("structure_sha256", hash_crystal(crystal)),
+        ("space_group_number", Value::count(crystal.group.number)),
+        ("hall_number", Value::Integer(crystal.group.hall_number.into())),
+        ("structure_sha256", Value::Text(hash_crystal(crystal))),
     ]
 }
 
 pub(super) fn of_landscape(landscape: &LandscapeWork) -> Identity {
     let axes: Vec<String> =
         landscape.landscape.axes.iter().map(|a| describe_axis(&landscape.landscape, a)).collect();
-    vec![("axes", axes.join("; ")), (THRESHOLDS, hash_thresholds(&landscape.landscape))]
+    vec![
+        ("axes", Value::Text(axes.join("; "))),
+        (THRESHOLDS, Value::Text(hash_thresholds(&landscape.landscape))),
+    ]
 }
 
 pub(super) fn of_surface(surface: &SurfaceWork) -> Identity {
@@ -41,12 +87,12 @@ pub(super) fn of_surface(surface: &SurfaceWork) -> Identity {
     };
     let handedness = if surface.equivalence.proper_only { ", proper only" } else { "" };
     vec![
-        ("weights_sha256", model.potential.sha256.clone()),
-        ("head", model.potential.heads().get(model.head).cloned().unwrap_or_default()),
-        ("dtype", model.precision.name().to_string()),
-        ("equivalence", format!("{relation}{handedness}")),
-        ("points_per_tile", surface.points_per_tile.to_string()),
-        ("numerics", NUMERICS.to_string()),
+        ("weights_sha256", Value::Text(model.potential.sha256.clone())),
+        ("head", Value::Text(model.potential.heads().get(model.head).cloned().unwrap_or_default())),
+        ("dtype", Value::Text(model.precision.name().to_string())),
+        ("equivalence", Value::Text(format!("{relation}{handedness}"))),
+        ("points_per_tile", Value::count(surface.points_per_tile)),
+        ("numerics", Value::Integer(NUMERICS)),
     ]
 }
 

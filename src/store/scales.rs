@@ -46,6 +46,16 @@ pub(super) fn text_attribute(location: &Location, name: &str, value: &str) -> hd
     location.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text(value)?)
 }
 
+/// Writes an integer attribute.
+pub(super) fn integer_attribute(location: &Location, name: &str, value: i64) -> hdf5::Result<()> {
+    location.new_attr::<i64>().create(name)?.write_scalar(&value)
+}
+
+/// Reads an integer attribute.
+pub(super) fn read_integer(location: &Location, name: &str) -> hdf5::Result<i64> {
+    location.attr(name)?.read_scalar::<i64>()
+}
+
 /// Reads a string attribute.
 pub(super) fn read_text(location: &Location, name: &str) -> hdf5::Result<String> {
     Ok(location.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string())

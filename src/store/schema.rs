@@ -54,6 +54,36 @@ pub const ORBIT_MULTIPLICITY: Quantity =
 /// `[orbit][component]` of each structure.
 pub const ORBIT_COORDINATES: Quantity =
     quantity("orbit_coordinates", "1", "x, y, z of each orbit, 0 where symmetry fixes them");
+/// `[orbit]` of each structure.
+pub const ORBIT_REPRESENTATIVE: Quantity = quantity(
+    "orbit_representative",
+    "1",
+    "position of the first atom of each orbit as a function of its x, y, z",
+);
+/// `[operation][row][component]` of each structure.
+pub const ROTATION: Quantity = quantity(
+    "rotation",
+    "1",
+    "matrices of the space group's operations, x -> rotation x + translation, in the conventional cell",
+);
+/// `[operation][component]` of each structure.
+pub const TRANSLATION: Quantity =
+    quantity("translation", "1", "translations of the space group's operations, centring included");
+/// `[vector][component]` of each structure.
+pub const FILE_LATTICE: Quantity =
+    quantity("file_lattice", "angstrom", "lattice vectors of the structure's file as rows");
+/// `[vector][component]` of each structure: P transposed.
+pub const TRANSFORMATION: Quantity = quantity(
+    "transformation",
+    "1",
+    "conventional lattice vectors as rows, in units of file_lattice: row vectors x_file = x transformation + origin_shift",
+);
+/// `[component]` of each structure.
+pub const ORIGIN_SHIFT: Quantity = quantity(
+    "origin_shift",
+    "1",
+    "origin of the conventional cell in fractional coordinates of the structure's file",
+);
 /// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
@@ -94,33 +124,94 @@ pub const ORDER: &str = "order";
 pub const REFERENCES: &str = "A. S. Parackal, R. Armiento, F. Trybel: Symmetry-restricted energy landscapes as a \
                               benchmark for machine learned interatomic potentials, arXiv:2602.02237";
 
-/// Whether a structure, landscape or model can have a name: one that HDF5 takes and that the file does not use itself.
-pub fn is_usable(name: &str) -> bool {
-    let quantities = [
-        ENERGY,
-        REFERENCE_ENERGY,
-        STATUS,
-        IRREDUCIBLE,
-        TILE_STATE,
-        TILE_SECONDS,
-        DISTANCE_COST,
-        MINIMUM_DISTANCE,
-        LATTICE,
-        ATOMIC_NUMBER,
-        POSITION,
-        ORBIT,
-        ORBIT_NAME,
-        ORBIT_LETTER,
-        ORBIT_MULTIPLICITY,
-        ORBIT_COORDINATES,
-        MINIMUM_PAIR_DISTANCE,
-        CAMPAIGN,
-        SKIPPED,
-    ];
-    let dimensions =
-        ["atom", "component", "orbit_a", "orbit_b", "orbit_number", "run", "skip", "tile", "vector"];
-    let reserved = name == RUNS || dimensions.contains(&name) || quantities.iter().any(|q| q.name == name);
-    let taken =
-        !name.is_empty() && !name.starts_with('.') && !name.contains(|c: char| c == '/' || c.is_control());
-    taken && !reserved
+/// Names of datasets and dimensions that the file uses itself, in any group.
+const RESERVED: &[&str] = &[
+    ENERGY.name,
+    REFERENCE_ENERGY.name,
+    STATUS.name,
+    IRREDUCIBLE.name,
+    TILE_STATE.name,
+    TILE_SECONDS.name,
+    DISTANCE_COST.name,
+    MINIMUM_DISTANCE.name,
+    LATTICE.name,
+    ATOMIC_NUMBER.name,
+    POSITION.name,
+    ORBIT.name,
+    ORBIT_NAME.name,
+    ORBIT_LETTER.name,
+    ORBIT_MULTIPLICITY.name,
+    ORBIT_COORDINATES.name,
+    ORBIT_REPRESENTATIVE.name,
+    ROTATION.name,
+    TRANSLATION.name,
+    FILE_LATTICE.name,
+    TRANSFORMATION.name,
+    ORIGIN_SHIFT.name,
+    MINIMUM_PAIR_DISTANCE.name,
+    CAMPAIGN.name,
+    SKIPPED.name,
+    RUNS,
+    "atom",
+    "component",
+    "operation",
+    "orbit_a",
+    "orbit_b",
+    "orbit_number",
+    "row",
+    "run",
+    "skip",
+    "tile",
+    "vector",
+];
+/// Longest name in bytes that netCDF reads.
+const LONGEST_NAME: usize = 255;
+
+/// Why a structure, landscape or model cannot have a name, if it cannot: HDF5, netCDF and the file itself have a say.
+pub fn objection(name: &str) -> Option<&'static str> {
+    match name {
+        "" => Some("it is empty"),
+        _ if name.len() > LONGEST_NAME => Some("it is longer than 255 bytes"),
+        _ if name.contains(is_forbidden) => Some("it has a `/`, a `\\` or a control character in it"),
+        _ if name.starts_with('.') => Some("it begins with a dot"),
+        _ if name.trim() != name => Some("it begins or ends with a blank"),
+        _ if RESERVED.contains(&name) => Some("the result file uses it itself"),
+        _ => None,
+    }
+}
+
+/// The name that a structure gets whose file's name cannot be used: with `_` for what is forbidden.
+pub fn mended(name: &str) -> String {
+    let mended: String = name.trim().chars().map(|c| if is_forbidden(c) { '_' } else { c }).collect();
+    let end = (0..LONGEST_NAME).rev().find(|n| mended.is_char_boundary(*n)).unwrap_or(0);
+    let mended = mended.get(..end).unwrap_or(&mended).trim_end();
+    match objection(mended) {
+        None => mended.to_string(),
+        Some(_) => format!("_{mended}"),
+    }
+}
+
+fn is_forbidden(c: char) -> bool {
+    c == '/' || c == '\\' || c.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_netcdf_or_the_file_cannot_hold_are_refused_and_mended() {
+        for good in ["W2N3", "a b", "W1.x-W1.z", "(Ti,Zr)O2", "Žluťoučký", "model-7"] {
+            assert_eq!((objection(good), mended(good).as_str()), (None, good));
+        }
+        let long = "é".repeat(200);
+        for bad in [
+            "", " ", "a\\b", "a/b", "a\tb", "a\u{7f}", ".hidden", "..", " a", "a ", "energy", "row", "runs",
+            &long,
+        ] {
+            assert!(objection(bad).is_some(), "{bad:?}");
+            assert_eq!(objection(&mended(bad)), None, "{bad:?} {:?}", mended(bad));
+        }
+        assert_eq!(mended("a\\b/c"), "a_b_c");
+    }
 }

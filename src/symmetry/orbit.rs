@@ -22,16 +22,20 @@ pub struct Orbit {
     pub coordinates: Vector3<f64>,
 }
 
-/// Puts orbits in the order of element, letter, appearance, and names them.
-pub(super) fn sort_and_name(orbits: &mut [Orbit], positions: &[WyckoffPosition]) {
+/// Puts orbits, with what belongs to them, in the order of element, letter, appearance, and names them.
+pub(super) fn sort_and_name<T>(
+    mut orbits: Vec<(Orbit, T)>,
+    positions: &[WyckoffPosition],
+) -> Vec<(Orbit, T)> {
     let letter = |o: &Orbit| letter_rank(positions[o.position].letter);
-    orbits.sort_by_key(|o| (o.element.symbol(), letter(o)));
+    orbits.sort_by_key(|(o, _)| (o.element.symbol(), letter(o)));
     let mut number = 0;
     for i in 0..orbits.len() {
-        let first = i == 0 || orbits[i - 1].element != orbits[i].element;
+        let first = i == 0 || orbits[i - 1].0.element != orbits[i].0.element;
         number = if first { 1 } else { number + 1 };
-        orbits[i].name = format!("{}{number}", orbits[i].element);
+        orbits[i].0.name = format!("{}{number}", orbits[i].0.element);
     }
+    orbits
 }
 
 /// Order of Wyckoff letters: a to z, then A.

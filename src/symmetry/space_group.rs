@@ -124,6 +124,18 @@ impl SpaceGroup {
         self.wyckoff.iter().position(|w| w.letter == letter)
     }
 
+    /// Projects onto the directions along which a polar group has no origin: the mean of all rotations.
+    pub(crate) fn polar_projector(&self) -> Matrix3<f64> {
+        let sum: Matrix3<f64> = self.operations.iter().map(|o| o.rotation).sum();
+        sum / self.operations.len() as f64
+    }
+
+    /// Translations of the centred lattice modulo those of the conventional cell, zero included.
+    pub(crate) fn centring_translations(&self) -> impl Iterator<Item = Vector3<f64>> + '_ {
+        let is_translation = |o: &&Operation| (o.rotation - Matrix3::identity()).amax() < 1e-9;
+        self.operations.iter().filter(is_translation).map(|o| o.translation)
+    }
+
     /// The most special position through `x`, with `members` atoms in the conventional cell.
     pub(crate) fn locate(&self, x: &Vector3<f64>, members: usize, tolerance: f64) -> Option<usize> {
         (0..self.wyckoff.len())

@@ -1,13 +1,15 @@
-//! Standardisation by moyo and the crystal in terms of its orbits.
+//! Standardisation by moyo, and the crystal in terms of its orbits.
 
 use moyo::MoyoDataset;
 use moyo::base::{AngleTolerance, Cell, Lattice};
 use moyo::data::Setting;
-use nalgebra::{Matrix3, Vector3};
+use nalgebra::{Cholesky, Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 
 use super::orbit::sort_and_name;
-use super::{COORDINATES, Orbit, SpaceGroup};
+use super::sites::Sites;
+use super::tolerance::is_sound;
+use super::{COORDINATES, FileAtom, FileCell, Operation, Orbit, SpaceGroup, Transformation, setting};
 use crate::crystal::{Element, Structure};
 
 /// A structure with its symmetry: standardised cell, group and orbits.
@@ -21,15 +23,17 @@ pub struct Crystal {
     pub pearson: String,
     /// Conventional lattice vectors as columns, in Angstrom.
     pub lattice: Matrix3<f64>,
-    /// Orbits in the order of element, letter, appearance.
+    /// Orbits in the order of element, letter, appearance in the file.
     pub orbits: Vec<Orbit>,
+    /// Where it comes from.
+    pub file: FileCell,
 }
 
 /// Why a structure could not be put into orbits.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SymmetryError {
     /// moyo gave up.
-    #[error("{name}: no space group was found with symprec {symprec} ({reason}); try another --symprec")]
+    #[error("{name}: no space group was found with symprec {symprec} ({reason}); try another symprec")]
     NotFound {
         /// The structure.
         name: String,
@@ -41,10 +45,21 @@ pub enum SymmetryError {
     /// The tolerance does not make sense.
     #[error("symprec must be a length above 0 and below 1 Angstrom, not {0}")]
     Tolerance(f64),
+    /// The tolerance is as large as the cell.
+    #[error(
+        "{name}: symprec {symprec} is too large for this cell, which can be sheared onto itself to within it; try a \
+         smaller symprec"
+    )]
+    TooLarge {
+        /// The structure.
+        name: String,
+        /// Tolerance in Angstrom.
+        symprec: f64,
+    },
     /// The standardised cell and the tables disagree.
     #[error(
-        "{name}: atom {atom} of the standardised cell ({symbol}) fits no Wyckoff position of space group \
-         {number}; try another --symprec"
+        "{name}: atom {atom} ({symbol}) fits no Wyckoff position of space group {number} once it is symmetrised; try \
+         another symprec"
     )]
     NoPosition {
         /// The structure.
@@ -57,12 +72,6 @@ pub enum SymmetryError {
         number: usize,
     },
 }
-
-/// Atoms of the symmetrised cell that are images of one another agree to this, in Angstrom; readers refuse
-/// structures with atoms as close as this.
-const SAME_ATOM: f64 = 5e-3;
-/// Agreement with a Wyckoff position's form, in fractional coordinates.
-const ON_POSITION: f64 = 1e-5;
 
 impl Crystal {
     /// Finds the symmetry of a structure to within `symprec` (Angstrom), and symmetrises it, in the standard
@@ -78,22 +87,48 @@ impl Crystal {
     }
 
     fn find(structure: &Structure, symprec: f64, rotate: bool) -> Result<Crystal, SymmetryError> {
-        if !(symprec > 0.0 && symprec < 1.0) {
-            return Err(SymmetryError::Tolerance(symprec));
+        let dataset = search(structure, symprec, rotate)?;
+        let group = group_of(structure, &dataset, symprec)?;
+        let found = Transformation { linear: dataset.std_linear, shift: dataset.std_origin_shift };
+        let mut transformation = setting::nearest(&found, &group, &structure.lattice);
+        // From moyo's cell to ours: integers, since both span the same lattice.
+        let rotation = (found.inverse() * transformation.linear).map(f64::round);
+        let lattice = match rotation == Matrix3::identity() {
+            true => dataset.std_cell.lattice.basis,
+            false if rotate => standard_orientation(&(dataset.std_cell.lattice.basis * rotation)),
+            false => dataset.std_cell.lattice.basis * rotation,
+        };
+        let operation = Operation { rotation, translation: found.to_crystal(&transformation.shift) };
+        // An origin that is that of the file to within the tolerance is that of the file.
+        let keeps_origin = (structure.lattice * transformation.shift).norm() < symprec;
+        if keeps_origin {
+            transformation.shift = Vector3::zeros();
         }
-        let not_found =
-            |reason: String| SymmetryError::NotFound { name: structure.name.clone(), symprec, reason };
-        let numbers = structure.species.iter().map(|e| e.number() as i32).collect();
-        let cell =
-            Cell::new(Lattice::new(structure.lattice.transpose()), structure.positions.clone(), numbers);
-        let dataset = MoyoDataset::new(&cell, symprec, AngleTolerance::Default, Setting::Spglib, rotate)
-            .map_err(|e| not_found(e.to_string()))?;
-        let group = SpaceGroup::from_hall_number(dataset.hall_number)
-            .ok_or_else(|| not_found(format!("unknown Hall number {}", dataset.hall_number)))?;
-        let lattice = dataset.std_cell.lattice.basis;
-        let orbits = orbits_of(structure, &group, &dataset.std_cell)?;
+        let mut sites = Sites::new((structure, &group), &dataset, &operation, &lattice, &transformation);
+        if !keeps_origin {
+            transformation.shift = sites.settle(&transformation);
+        }
+        let no_position = |atom: usize| SymmetryError::NoPosition {
+            name: structure.name.clone(),
+            atom: atom + 1,
+            symbol: structure.species[atom].symbol(),
+            number: group.number,
+        };
+        let orbits = sort_and_name(sites.orbits().map_err(no_position)?, &group.wyckoff);
+        let mut atoms = vec![None; structure.len()];
+        for (index, (orbit, members)) in orbits.iter().enumerate() {
+            let position = &group.wyckoff[orbit.position];
+            for atom in members {
+                atoms[*atom] = sites.file_atom(*atom, index, &orbit.coordinates, position);
+            }
+        }
+        let atoms = (atoms.into_iter().enumerate())
+            .map(|(i, atom)| atom.ok_or_else(|| no_position(i)))
+            .collect::<Result<Vec<FileAtom>, _>>()?;
+        let orbits = orbits.into_iter().map(|(orbit, _)| orbit).collect();
         let pearson = dataset.pearson_symbol.replacen('S', "C", 1);
-        Ok(Crystal { name: structure.name.clone(), group, pearson, lattice, orbits })
+        let file = FileCell { lattice: structure.lattice, transformation, atoms };
+        Ok(Crystal { name: structure.name.clone(), group, pearson, lattice, orbits, file })
     }
 
     /// The structure as it is, every atom its own orbit: space group P1 on the cell of the file.
@@ -103,17 +138,26 @@ impl Crystal {
             symprec: 0.0,
             reason: "moyo has no table of P1".into(),
         })?;
-        let mut orbits: Vec<Orbit> = (structure.species.iter().zip(&structure.positions))
-            .map(|(element, x)| Orbit {
-                name: String::new(),
-                element: *element,
-                position: 0,
-                coordinates: *x,
+        let orbits: Vec<(Orbit, usize)> = (structure.species.iter().zip(&structure.positions).enumerate())
+            .map(|(i, (element, x))| {
+                (Orbit { name: String::new(), element: *element, position: 0, coordinates: *x }, i)
             })
             .collect();
-        sort_and_name(&mut orbits, &group.wyckoff);
+        let orbits = sort_and_name(orbits, &group.wyckoff);
+        let mut atoms: Vec<(usize, FileAtom)> = (orbits.iter().enumerate())
+            .map(|(orbit, (_, atom))| {
+                (*atom, FileAtom { orbit, form: 0, offset: Vector3::zeros(), moved: 0.0 })
+            })
+            .collect();
+        atoms.sort_by_key(|(atom, _)| *atom);
+        let file = FileCell {
+            lattice: structure.lattice,
+            transformation: Transformation::identity(),
+            atoms: atoms.into_iter().map(|(_, atom)| atom).collect(),
+        };
+        let orbits = orbits.into_iter().map(|(orbit, _)| orbit).collect();
         let pearson = format!("aP{}", structure.len());
-        Ok(Crystal { name: structure.name.clone(), group, pearson, lattice: structure.lattice, orbits })
+        Ok(Crystal { name: structure.name.clone(), group, pearson, lattice: structure.lattice, orbits, file })
     }
 
     /// Element and position of every atom of the conventional cell, orbit by orbit.
@@ -154,52 +198,40 @@ impl Crystal {
     }
 }
 
-/// The orbits of moyo's symmetrised conventional cell.
-fn orbits_of(structure: &Structure, group: &SpaceGroup, cell: &Cell) -> Result<Vec<Orbit>, SymmetryError> {
-    let mut assigned = vec![false; cell.num_atoms()];
-    let mut orbits = Vec::new();
-    for atom in 0..cell.num_atoms() {
-        if assigned[atom] {
-            continue;
-        }
-        let members = members_of(cell, group, atom);
-        members.iter().for_each(|m| assigned[*m] = true);
-        let element = usize::try_from(cell.numbers[atom]).ok().and_then(Element::from_number);
-        let position = group.locate(&cell.positions[atom], members.len(), ON_POSITION);
-        let (Some(element), Some(position)) = (element, position) else {
-            return Err(no_position(structure, group, cell, atom));
-        };
-        let form = group.wyckoff[position].representative();
-        let coordinates = (members.iter())
-            .flat_map(|m| form.solve(&cell.positions[*m], ON_POSITION))
-            .min_by_key(|u| [0, 1, 2].map(|j| (u[j] * 1e8).round() as i64))
-            .ok_or_else(|| no_position(structure, group, cell, atom))?;
-        orbits.push(Orbit { name: String::new(), element, position, coordinates });
+/// What moyo finds.
+pub(super) fn search(
+    structure: &Structure,
+    symprec: f64,
+    rotate: bool,
+) -> Result<MoyoDataset, SymmetryError> {
+    if !(symprec > 0.0 && symprec < 1.0) {
+        return Err(SymmetryError::Tolerance(symprec));
     }
-    sort_and_name(&mut orbits, &group.wyckoff);
-    Ok(orbits)
+    let name = structure.name.clone();
+    if !is_sound(&structure.lattice, symprec) {
+        return Err(SymmetryError::TooLarge { name, symprec });
+    }
+    let numbers = structure.species.iter().map(|e| e.number() as i32).collect();
+    let cell = Cell::new(Lattice::new(structure.lattice.transpose()), structure.positions.clone(), numbers);
+    MoyoDataset::new(&cell, symprec, AngleTolerance::Default, Setting::Spglib, rotate)
+        .map_err(|e| SymmetryError::NotFound { name, symprec, reason: e.to_string() })
 }
 
-/// Atoms of the cell that the group maps `atom` onto, itself included.
-fn members_of(cell: &Cell, group: &SpaceGroup, atom: usize) -> Vec<usize> {
-    let images: Vec<_> = group.operations.iter().map(|o| o.apply(&cell.positions[atom])).collect();
-    (0..cell.num_atoms())
-        .filter(|j| cell.numbers[*j] == cell.numbers[atom])
-        .filter(|j| {
-            images.iter().any(|image| {
-                let difference = (image - cell.positions[*j]).map(|v| v - v.round());
-                (cell.lattice.basis * difference).norm() < SAME_ATOM
-            })
-        })
-        .collect()
-}
-
-fn no_position(structure: &Structure, group: &SpaceGroup, cell: &Cell, atom: usize) -> SymmetryError {
-    let element = usize::try_from(cell.numbers[atom]).ok().and_then(Element::from_number);
-    SymmetryError::NoPosition {
+/// The group that moyo has found.
+pub(super) fn group_of(
+    structure: &Structure,
+    dataset: &MoyoDataset,
+    symprec: f64,
+) -> Result<SpaceGroup, SymmetryError> {
+    SpaceGroup::from_hall_number(dataset.hall_number).ok_or_else(|| SymmetryError::NotFound {
         name: structure.name.clone(),
-        atom: atom + 1,
-        symbol: element.map_or("?", Element::symbol),
-        number: group.number,
-    }
+        symprec,
+        reason: format!("unknown Hall number {}", dataset.hall_number),
+    })
+}
+
+/// The same lattice with a along x and b in the plane of x and y, right-handed.
+fn standard_orientation(lattice: &Matrix3<f64>) -> Matrix3<f64> {
+    // The metric of a lattice is positive definite.
+    Cholesky::new(lattice.transpose() * lattice).map_or(*lattice, |metric| metric.l().transpose())
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use nalgebra::Vector3;
 use s2dpes::cluster::Wish;
 use s2dpes::crystal::{Element, Structure, read_structure};
 use s2dpes::engine::{EngineChoice, Place, PointResult, Scene, Status};
@@ -101,9 +102,27 @@ pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> 
     model.engine(&elements, &Place::Cpu).unwrap().evaluate(&scene, points).unwrap()
 }
 
+/// The same atoms, each orbit being described by that atom which has these coordinates.
+fn with_coordinates(crystal: &Crystal, coordinates: &serde_json::Value) -> Crystal {
+    let mut described = crystal.clone();
+    for (dof, value) in coordinates.as_object().unwrap() {
+        let dof = Dof::parse(dof, crystal).unwrap();
+        described.orbits[dof.orbit].coordinates[dof.coordinate] = value.as_f64().unwrap();
+    }
+    for (element, x) in described.atoms() {
+        let same = |y: Vector3<f64>| (x - y).map(|v| v - v.round()).amax() < 1e-4;
+        assert!(crystal.atoms().any(|(e, y)| e == element && same(y)), "{} {x}", crystal.name);
+    }
+    described
+}
+
 /// A landscape along two coordinates of a structure.
 pub fn map(structure: &Structure, axes: [&str; 2], points: usize) -> Arc<Landscape> {
-    let crystal = Arc::new(Crystal::new(structure, 0.01).unwrap());
+    map_of(Crystal::new(structure, 0.01).unwrap(), axes, points)
+}
+
+fn map_of(crystal: Crystal, axes: [&str; 2], points: usize) -> Arc<Landscape> {
+    let crystal = Arc::new(crystal);
     let axis = |dof| Axis { dof: Dof::parse(dof, &crystal).unwrap(), range: [0.0, 1.0], points };
     let axes = axes.map(axis).to_vec();
     Arc::new(Landscape::new(crystal.clone(), axes, Thresholds::default()).unwrap())
@@ -115,7 +134,8 @@ pub fn compare_landscape(golden: &serde_json::Value, model: &Model, bound: impl 
     let name = golden["structure"].as_str().unwrap();
     let axes = [0, 1].map(|k| golden["axes"][k].as_str().unwrap());
     let nodes = golden["nodes_per_axis"].as_u64().unwrap() as usize;
-    let landscape = map(&structure(&format!("campaign/structures/{name}.extxyz")), axes, nodes);
+    let crystal = Crystal::new(&structure(&format!("campaign/structures/{name}.extxyz")), 0.01).unwrap();
+    let landscape = map_of(with_coordinates(&crystal, &golden["coordinates"]), axes, nodes);
     let list = |key: &str| golden[key].as_array().unwrap().clone();
     let points: Vec<Point> =
         list("nodes").iter().map(|n| Point(n.as_u64().unwrap().try_into().unwrap())).collect();

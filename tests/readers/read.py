@@ -25,6 +25,20 @@ def check_runs(columns):
     assert columns["ranks"][0] == 1 and columns["seconds"][0] > 0
 
 
+def check_structure(columns):
+    """`columns` are the values of each dataset of a structure."""
+    def same(a, b):
+        return np.abs(a - b - np.round(a - b)).max(axis=-1) < 1e-6
+    x = columns["position"]
+    for rotation, translation in zip(columns["rotation"], columns["translation"]):
+        images = x @ rotation.T + translation
+        assert same(images[:, None], x[None]).any(axis=1).all(), "every operation maps atoms onto atoms"
+    in_file = x @ columns["transformation"] + columns["origin_shift"]
+    metric = columns["transformation"] @ columns["file_lattice"]
+    assert np.allclose(metric @ metric.T, columns["lattice"] @ columns["lattice"].T, atol=1e-3)
+    assert in_file.shape == x.shape
+
+
 def walk(group):
     """All variables of a netCDF group and of those below it."""
     yield from group.variables.values()
@@ -50,7 +64,11 @@ for engine in ("netcdf4", "h5netcdf", None):
     assert float(surface["reference_energy"]) < float(outside.quantile(0.2))
     assert 0 <= reference < 1 and len(minimum) == 2
     assert tree["W2N3"].attrs["protostructure"] == "A3B2_oP20_62_3c_2c:N-W"
-    assert tree["W2N3"]["lattice"].shape == (3, 3)
+    structure = tree["W2N3"]
+    assert structure["lattice"].shape == (3, 3)
+    assert structure.attrs["space_group_number"] == 62 and surface.attrs["numerics"] == 1
+    assert structure["orbit_representative"].values.tolist() == ["x,1/4,z"] * 5
+    check_structure({name: values.to_numpy() for name, values in structure.to_dataset().variables.items()})
     check_runs({name: values.to_numpy() for name, values in tree["runs"].to_dataset().variables.items()})
     tree.close()
     passed += 1
@@ -63,6 +81,7 @@ with h5py.File(path) as file:
     meanings = dict(zip(status.attrs["flag_values"].tolist(), status.attrs["flag_meanings"].split()))
     assert meanings[1] == "done" and set(np.unique(status)) <= set(meanings)
     assert b"embedded:demo-wn" in file["campaign"][()]
+    check_structure({name: values[()] for name, values in file["W2N3"].items() if isinstance(values, h5py.Dataset)})
     runs = file["runs"]
     check_runs({name: values.asstr()[()] if name in TEXTS else values[()] for name, values in runs.items()})
     passed += 1
@@ -71,6 +90,7 @@ with netCDF4.Dataset(path) as file:
     assert file[SURFACE]["energy"].dimensions == ("W1.x", "W1.z")
     read = [variable[...] for variable in walk(file)]
     assert len(read) > 20
+    check_structure({name: variable[...] for name, variable in file["W2N3"].variables.items()})
     check_runs({name: variable[:] for name, variable in file["runs"].variables.items()})
     passed += 1
 

@@ -20,6 +20,12 @@ def cmcm_4c(y):
     return [(0, y, .25), (0, -y, .75), (.5, .5 + y, .25), (.5, .5 - y, .75)]
 
 
+COORDINATES = {                                            # of the structures of the campaign set, in the cells of LANDSCAPES
+    "aflow-013-AB2_oP6_58_a_g": {"Cl1.x": .275, "Cl1.y": .325},
+    "aflow-041-AB_oP8_62_c_c": {"S1.x": .3507, "S1.z": .0201, "Sn1.x": .11937, "Sn1.z": .1194},
+    "aflow-195-A2B_oC12_63_2c_c": {"Si1.y": .939, "Si2.y": .25, "Zr1.y": .604},
+}
+
 LANDSCAPES = {                                             # structure of the campaign set: axes, edges, atoms as functions of the axes
     "aflow-013-AB2_oP6_58_a_g": (["Cl1.x", "Cl1.y"], [6.24, 6.43, 4.2],
                                  lambda x, y: {"Ca": [(0, 0, 0), (.5, .5, .5)], "Cl": pnnm_4g(x, y)}),
@@ -54,4 +60,4 @@ def landscape(name, energy):
     crystals = [crystal(name, node) for node in nodes]
     energies = [None if coincide(atoms) else energy(atoms) for atoms in crystals]
     print(f"{name}: {energies.count(None)} of {POINTS} points without energy", flush=True)
-    return {"structure": name, "axes": LANDSCAPES[name][0], "nodes_per_axis": NODES, "nodes": nodes.tolist(), "energies_eV_per_atom": energies}
+    return {"structure": name, "coordinates": COORDINATES[name], "axes": LANDSCAPES[name][0], "nodes_per_axis": NODES, "nodes": nodes.tolist(), "energies_eV_per_atom": energies}
