@@ -48,6 +48,7 @@ mod marks;
 mod page;
 #[cfg(feature = "figures")]
 mod raster;
+mod signature;
 mod style;
 mod svg;
 mod text;
@@ -57,6 +58,7 @@ pub use contour::{Grid, Region, contours, masked, missing};
 pub use error::PlotError;
 pub use export::write;
 pub use landscape::{Axis, Landscape, Panel};
+pub use signature::is_ours;
 #[cfg(feature = "figures")]
 pub use raster::{pdf, png};
 pub use style::{RelativeTo, Style, Width};

@@ -19,6 +19,7 @@ mod compare;
 mod create;
 mod file;
 mod identity;
+mod output;
 mod read;
 mod runs;
 mod scales;
@@ -27,6 +28,7 @@ mod surface;
 mod trouble;
 
 pub use file::{Progress, ResultFile};
+pub use output::check_name;
 pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
 pub use runs::RunRecord;
 

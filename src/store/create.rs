@@ -1,6 +1,5 @@
 //! Writes a whole file, every dataset allocated and filled.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use hdf5::plist::dataset_create::{AllocTime, FillTime, Layout};
@@ -9,8 +8,9 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
 
 use super::identity::{self, Identity};
+use super::output::{make_partial, place};
 use super::schema::{self, Quantity};
-use super::trouble::{explain_creation, make_partial};
+use super::trouble::explain_creation;
 use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
 use crate::symmetry::{COORDINATES, Protostructure};
@@ -32,7 +32,7 @@ pub(super) fn unbuffered(access: &mut FileAccessBuilder) -> &mut FileAccessBuild
 /// Creates the file under a name of its own and puts it into place when it is complete. Without `replace`, a file that
 /// another run has put there in the meantime stays; the answer says whether ours is in place.
 pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -> Result<bool, StoreError> {
-    let partial = make_partial(path)?;
+    let partial = make_partial(path, &header.run.host)?;
     let placed = match write(&partial, header, work) {
         Ok(()) => place(&partial, path, replace)
             .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})"))),
@@ -43,19 +43,6 @@ pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -
         let _ = std::fs::remove_file(&partial);
     }
     placed
-}
-
-/// Moves a complete file to its name, at once or not at all.
-fn place(partial: &Path, path: &Path, replace: bool) -> std::io::Result<bool> {
-    if replace {
-        return std::fs::rename(partial, path).map(|()| true);
-    }
-    match std::fs::hard_link(partial, path) {
-        Ok(()) => std::fs::remove_file(partial).map(|()| true),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-        // A file system without hard links.
-        Err(_) => std::fs::rename(partial, path).map(|()| true),
-    }
 }
 
 fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
