@@ -168,7 +168,9 @@ fn start_log(rank: usize) {
     }
     builder.format_target(false).format_timestamp_secs().init();
     if let (Some(text), None, 0) = (&wanted, usable, rank) {
-        log::warn!("{LOG}=\"{text}\" is not a level, and is ignored; write off, error, warn, info, debug or trace");
+        log::warn!(
+            "{LOG}=\"{text}\" is not a level, and is ignored; write off, error, warn, info, debug or trace"
+        );
     }
 }
 

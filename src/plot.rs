@@ -58,9 +58,9 @@ pub use contour::{Grid, Region, contours, masked, missing};
 pub use error::PlotError;
 pub use export::write;
 pub use landscape::{Axis, Landscape, Panel};
-pub use signature::is_ours;
 #[cfg(feature = "figures")]
 pub use raster::{pdf, png};
+pub use signature::is_ours;
 pub use style::{RelativeTo, Style, Width};
 pub use svg::Svg;
 

@@ -33,7 +33,9 @@ pub fn check_name(path: &Path) -> Result<(), StoreError> {
         format!("results go to an HDF5 file, of which pictures such as {it} are drawn; write {instead}")
     } else {
         let instead = path.display();
-        format!("results go to an HDF5 file, and its name ends in .h5, .hdf5 or .nc, not in .{ending}; write {instead}.h5")
+        format!(
+            "results go to an HDF5 file, and its name ends in .h5, .hdf5 or .nc, not in .{ending}; write {instead}.h5"
+        )
     };
     Err(StoreError::new(path, reason))
 }
