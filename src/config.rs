@@ -353,7 +353,8 @@ impl Check<'_> {
                     Some(points) => self.points(&points, 1)?,
                     None => {
                         let path = &self.source.path;
-                        let message = "a landscape by rule needs `points`, the nodes along each axis";
+                        let message =
+                            "a landscape by rule needs `points`, how many there are along each axis";
                         return Err(ConfigError::new(format!("{path}: {message}")));
                     }
                 },

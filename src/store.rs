@@ -24,6 +24,7 @@ mod read;
 mod runs;
 mod scales;
 pub mod schema;
+mod size;
 mod surface;
 mod trouble;
 
@@ -31,6 +32,7 @@ pub use file::{Progress, ResultFile};
 pub use output::check_name;
 pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
 pub use runs::RunRecord;
+pub use size::expected_size;
 
 /// What went wrong with a result file.
 #[derive(Debug, thiserror::Error)]

@@ -47,22 +47,27 @@ pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -
 
 fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     let file = FileBuilder::new().with_fapl(unbuffered).create(path)?;
-    scales::text_attribute(&file, "Conventions", "CF-1.11")?;
-    scales::text_attribute(&file, "title", "Symmetry-restricted potential energy surfaces")?;
-    scales::text_attribute(&file, "source", header.source)?;
-    scales::text_attribute(&file, "history", header.history)?;
-    scales::text_attribute(&file, "references", schema::REFERENCES)?;
+    fill(&file, header, work)
+}
+
+/// Writes everything that there is before the first tile.
+pub(super) fn fill(file: &File, header: &Header, work: &Work) -> hdf5::Result<()> {
+    scales::text_attribute(file, "Conventions", "CF-1.11")?;
+    scales::text_attribute(file, "title", "Symmetry-restricted potential energy surfaces")?;
+    scales::text_attribute(file, "source", header.source)?;
+    scales::text_attribute(file, "history", header.history)?;
+    scales::text_attribute(file, "references", schema::REFERENCES)?;
     let campaign = file.new_dataset::<VarLenUnicode>().create(schema::CAMPAIGN.name)?;
     campaign.write_scalar(&scales::text(header.campaign)?)?;
     scales::describe(&campaign, &schema::CAMPAIGN)?;
-    runs::create(&file, header.run)?;
+    runs::create(file, header.run)?;
     if !work.skipped.is_empty() {
         let lines: Vec<String> = work.skipped.iter().map(ToString::to_string).collect();
-        let dataset = text_list(&file, &schema::SKIPPED, &lines)?;
-        scales::attach(&dataset, &[&scales::counting_scale(&file, "skip", lines.len())?])?;
+        let dataset = text_list(file, &schema::SKIPPED, &lines)?;
+        scales::attach(&dataset, &[&scales::counting_scale(file, "skip", lines.len())?])?;
     }
     for (place, structure) in work.structures.iter().enumerate() {
-        write_structure(&file, place, structure)?;
+        write_structure(file, place, structure)?;
     }
     file.flush()?;
     Ok(())

@@ -59,17 +59,17 @@ pub(super) fn is_there(path: &Path) -> Result<bool, StoreError> {
         Err(e) => return Err(StoreError::new(path, format!("it cannot be looked at ({e})"))),
     };
     let what = if kind.is_symlink() {
-        "is a link that leads nowhere"
+        "it is a link that leads nowhere"
     } else if kind.is_dir() {
-        "is a folder"
+        "it is a folder"
     } else if !kind.is_file() {
-        "is a device, pipe or socket"
+        "it is a device, pipe or socket"
     } else if !is_ours(path)? {
-        "exists and is no readable result of s2dpes"
+        "it exists and is no readable result of s2dpes, and so is not touched"
     } else {
         return Ok(true);
     };
-    Err(StoreError::new(path, format!("it {what}; give another output or remove it")))
+    Err(StoreError::new(path, format!("{what}; give another output")))
 }
 
 /// Whether an ordinary file is a result of s2dpes.

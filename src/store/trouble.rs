@@ -21,7 +21,14 @@ pub(super) fn explain(path: &Path, error: &hdf5::Error) -> StoreError {
         return StoreError::new(path, "its end is missing; copy it again, or remove it and run again");
     }
     let is_full = ["No space left", "quota", "write failed"].iter().any(|sign| text.contains(sign));
-    if is_full { full(path, &text) } else { StoreError::new(path, format!("HDF5 refuses the file ({text})")) }
+    if is_full {
+        full(path, &text)
+    } else {
+        StoreError::new(
+            path,
+            format!("it is damaged, or of another version ({text}); copy it again, or compute it anew"),
+        )
+    }
 }
 
 /// Whether a file is written to or only read.

@@ -29,7 +29,7 @@ pub struct Crystal {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SymmetryError {
     /// moyo gave up.
-    #[error("{name}: no space group was found with symprec {symprec} ({reason}); try another --symprec")]
+    #[error("{name}: no space group was found with symprec {symprec} ({reason}); try another symprec")]
     NotFound {
         /// The structure.
         name: String,
@@ -44,7 +44,7 @@ pub enum SymmetryError {
     /// The standardised cell and the tables disagree.
     #[error(
         "{name}: atom {atom} of the standardised cell ({symbol}) fits no Wyckoff position of space group \
-         {number}; try another --symprec"
+         {number}; try another symprec"
     )]
     NoPosition {
         /// The structure.
