@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = DEFAULT_SYMPREC, value_parser = symprec)]
     symprec: f64,
     /// Smallest physical distances as a part of the sum of two Wigner-Seitz radii; 0.75 by default.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     distance_scale: Option<f64>,
     /// Result file; the picture is beside it. By default its name tells structure, coordinates and models, and it is in
     /// this folder.

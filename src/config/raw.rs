@@ -48,7 +48,7 @@ pub(super) struct StructureFile {
 
 /// A path or pattern, or several.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a path or pattern in quotes, or a list of them")]
 pub(super) enum Patterns {
     One(String),
     Several(Vec<String>),
@@ -77,7 +77,7 @@ pub(super) struct AxisFile {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write \"first-free\", an element, or { element = \"O\", letter = \"c\" }")]
 pub(super) enum OrbitFile {
     Name(String),
     Of(OrbitOf),

@@ -11,6 +11,8 @@ use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 const WRITTEN: usize = 64;
 /// Nodes along the axes of landscapes that are written for their descriptions only.
 const FEW: usize = 2;
+/// A file in memory grows by so many bytes.
+const GRAIN: usize = 512;
 /// Bytes of a node: two distances of each landscape; energy, status and irreducible index of each model.
 const NODE: (usize, usize) = (8 + 8, 8 + 1 + 4);
 /// Bytes of a tile: its number, state and seconds.
@@ -50,7 +52,8 @@ fn arrays(work: &Work) -> usize {
 fn written(campaign: &str, work: &Work) -> hdf5::Result<usize> {
     hdf5::silence_errors(true);
     // It is never stored: the name only has to be one.
-    let file = FileBuilder::new().with_fapl(|access| access.core_filebacked(false)).create("in memory.h5")?;
+    let file =
+        FileBuilder::new().with_fapl(|access| access.core_options(GRAIN, false)).create("in memory.h5")?;
     let run = RunRecord::default();
     let header = Header { campaign, source: "s2dpes", history: "", run: &run };
     fill(&file, &header, work)?;
