@@ -99,15 +99,15 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let rank = Launch::of_environment().rank;
+    let launch = Launch::of_environment();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(_) if rank > 0 && std::env::args().nth(1).is_some_and(|word| word == "run" || word == "map") => {
+        Err(_) if launch.leaves_words_to_rank_0() && std::env::args().nth(1).is_some_and(is_of_all_ranks) => {
             return LEFT_TO_RANK_0;
         }
         Err(error) => error.exit(),
     };
-    start_log(rank);
+    start_log(launch.rank);
     let ending = match &arguments.command {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
@@ -124,14 +124,15 @@ pub(crate) fn main() -> ExitCode {
             std::io::stdout().write_all(&script).map(|()| Ending::Complete).map_err(Failure::from)
         }
     };
-    let is_left_to_rank_0 = rank > 0 && matches!(arguments.command, Command::Run(_) | Command::Map(_));
-    match ending {
-        Err(Failure::Input(_)) if is_left_to_rank_0 => LEFT_TO_RANK_0,
-        ending => exit_code(ending),
-    }
+    exit_code(ending)
 }
 
-/// All ranks of a run fail alike, and rank 0 says so; an error of another one might end it before it does.
+/// Whether a command is one that ranks work on together.
+fn is_of_all_ranks(command: String) -> bool {
+    command == "run" || command == "map"
+}
+
+/// All ranks refuse a command line alike, and rank 0 says so; an error of another one might end it before it does.
 const LEFT_TO_RANK_0: ExitCode = ExitCode::SUCCESS;
 /// Exit code of what the user can mend.
 const BAD_INPUT: u8 = 2;
@@ -151,21 +152,41 @@ fn exit_code(ending: Result<Ending, Failure>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Talk goes to standard error; `S2DPES_LOG` sets its level. Other ranks than 0 say who they are.
+/// Talk goes to standard error; `S2DPES_LOG` sets its level. Other ranks than 0 say who they are. Libraries are heard when
+/// they fail: what they warn of is said by this program, with the structure's name, or is of no concern to its users.
 fn start_log(rank: usize) {
-    let level = if rank == 0 { "s2dpes=info,warn" } else { "warn" };
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::new().filter_or("S2DPES_LOG", level));
+    let default = if rank == 0 { "s2dpes=info,error" } else { "s2dpes=warn,error" };
+    let wanted = std::env::var(LOG).ok().filter(|text| !text.trim().is_empty());
+    let usable = wanted.as_deref().filter(|text| is_filter(text));
+    let mut builder = env_logger::Builder::new();
+    // What names no level for everything still lets errors through.
+    builder.filter_level(log::LevelFilter::Error).parse_filters(usable.unwrap_or(default));
     if rank > 0 {
         builder.format(move |out, record| {
             writeln!(out, "[{} {} rank {rank}] {}", out.timestamp_seconds(), record.level(), record.args())
         });
     }
     builder.format_target(false).format_timestamp_secs().init();
+    if let (Some(text), None, 0) = (&wanted, usable, rank) {
+        log::warn!(
+            "{LOG}=\"{text}\" is not a level, and is ignored; write off, error, warn, info, debug or trace"
+        );
+    }
+}
+
+/// Sets what is said.
+const LOG: &str = "S2DPES_LOG";
+
+/// Whether a text is `warn`, `s2dpes::store=debug` or several of those with commas: other words would be taken for the
+/// name of a library, and all others would fall silent.
+fn is_filter(text: &str) -> bool {
+    let is_level = |word: &str| word.trim().parse::<log::LevelFilter>().is_ok();
+    text.split(',').all(|part| part.split_once('=').map_or(is_level(part), |(_, level)| is_level(level)))
 }
 
 /// A precision as users write it.
 pub(crate) fn precision(text: &str) -> Result<Precision, String> {
-    parse_precision(text).ok_or_else(|| "write f32 or f64".to_string())
+    parse_precision(text).ok_or_else(|| "write float32 or float64".to_string())
 }
 
 /// Version and commit, as `--version` and result files say.
@@ -173,11 +194,14 @@ pub(crate) fn version_text() -> &'static str {
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("S2DPES_COMMIT"), ")")
 }
 
+/// A number of threads as users write it.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|threads| (1..=4096).contains(threads));
+    number.ok_or_else(|| "write a number from 1 to 4096".to_string())
+}
+
 /// Limits the number of threads, if asked to.
 pub(crate) fn use_threads(threads: Option<usize>) -> Result<(), Failure> {
     let Some(threads) = threads else { return Ok(()) };
-    if !(1..=4096).contains(&threads) {
-        return Err(Failure::input(format!("--threads must be from 1 to 4096, not {threads}")));
-    }
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(Failure::other)
 }

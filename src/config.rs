@@ -2,6 +2,7 @@
 //! reading structures and models.
 
 mod complaint;
+mod files;
 mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +11,16 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 pub use complaint::ConfigError;
+pub use files::NamedFile;
 
 use crate::crystal::{Element, Format};
 use crate::landscape::{Relation, Thresholds};
 use crate::potential;
-use crate::store::schema::objection;
+use crate::store::{StoreError, check_name, schema::objection};
 use crate::work::Precision;
 use complaint::Source;
-use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, OrbitOf, StructureFile};
+use files::{PatternError, find};
+use raw::{AxisFile, CampaignFile, LandscapeFile, OrbitFile, OrbitOf, Patterns, StructureFile};
 
 /// Positions in files have 3 to 5 digits: what differs by less than this, in Angstrom, is meant to be equal.
 pub const DEFAULT_SYMPREC: f64 = 0.01;
@@ -70,7 +73,7 @@ pub struct StructureSpec {
     /// Only for a single file.
     pub name: Option<String>,
     /// At least one.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<NamedFile>,
     /// Overrules what the files' names tell.
     pub format: Option<Format>,
     /// Symmetry tolerance in Angstrom.
@@ -183,7 +186,7 @@ impl Check<'_> {
         }
         Ok(Campaign {
             text: self.source.text.to_string(),
-            output: self.folder.join(&file.campaign.output),
+            output: self.output(&file.campaign.output)?,
             equivalence: self.equivalence(file.campaign.equivalence.as_ref())?,
             points_per_tile,
             models,
@@ -215,6 +218,14 @@ impl Check<'_> {
             return Err(self.at(name, &message, "write another name"));
         }
         Ok(text.clone())
+    }
+
+    fn output(&self, output: &Spanned<String>) -> Result<PathBuf, ConfigError> {
+        let path = self.folder.join(output.get_ref());
+        check_name(Path::new(output.get_ref())).map(|()| path).map_err(|error| match error {
+            StoreError::File { reason, .. } => self.at(output, "results cannot have this name", &reason),
+            other => ConfigError::new(other.to_string()),
+        })
     }
 
     fn precision(
@@ -270,7 +281,7 @@ impl Check<'_> {
     fn structure(&self, file: StructureFile, symprec: f64) -> Result<StructureSpec, ConfigError> {
         let files = self.files(&file.file)?;
         if let (Some(name), true) = (&file.name, files.len() > 1) {
-            let help = "names of several files are their stems; leave `name` out";
+            let help = "each file has a name of its own; leave `name` out";
             return Err(self.at(name, "one name cannot be given to several files", help));
         }
         if file.landscape.get_ref().is_empty() {
@@ -289,23 +300,34 @@ impl Check<'_> {
         })
     }
 
-    /// The files of a path or pattern, sorted.
-    fn files(&self, pattern: &Spanned<String>) -> Result<Vec<PathBuf>, ConfigError> {
-        if !pattern.get_ref().contains(['*', '?', '[']) {
-            return Ok(vec![self.folder.join(pattern.get_ref())]);
+    /// The files of a path, pattern or list of them, each once.
+    fn files(&self, patterns: &Spanned<Patterns>) -> Result<Vec<NamedFile>, ConfigError> {
+        let written = match patterns.get_ref() {
+            Patterns::One(pattern) => std::slice::from_ref(pattern),
+            Patterns::Several(list) => list,
+        };
+        let mut files: Vec<NamedFile> = Vec::new();
+        for pattern in written {
+            let found = find(&self.folder, pattern).map_err(|error| match error {
+                PatternError::Syntax(why) => {
+                    self.at(patterns, &format!("the pattern `{pattern}` cannot be understood"), &why)
+                }
+                PatternError::Nothing => {
+                    let message = format!("no file matches the pattern `{pattern}`");
+                    self.at(patterns, &message, "paths count from the campaign file")
+                }
+                PatternError::Folder(why) => {
+                    self.at(patterns, "a folder that this pattern leads to cannot be read", &why)
+                }
+            })?;
+            for file in found {
+                if files.iter().all(|known| known.path != file.path) {
+                    files.push(file);
+                }
+            }
         }
-        // Only what the user wrote is a pattern.
-        let folder = glob::Pattern::escape(&self.folder.to_string_lossy());
-        let path = Path::new(&folder).join(pattern.get_ref());
-        let matches = glob::glob(&path.to_string_lossy())
-            .map_err(|e| self.at(pattern, "this pattern cannot be understood", &e.to_string()))?;
-        let files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|p| p.is_file()).collect();
         if files.is_empty() {
-            return Err(self.at(
-                pattern,
-                "no file matches this pattern",
-                "paths count from the campaign file",
-            ));
+            return Err(self.at(patterns, "there is no file in this list", "write file = \"W2N3.cif\""));
         }
         Ok(files)
     }
@@ -336,7 +358,8 @@ impl Check<'_> {
                     Some(points) => self.points(&points, 1)?,
                     None => {
                         let path = &self.source.path;
-                        let message = "a landscape by rule needs `points`, the nodes along each axis";
+                        let message =
+                            "a landscape by rule needs `points`, how many there are along each axis";
                         return Err(ConfigError::new(format!("{path}: {message}")));
                     }
                 },

@@ -48,6 +48,7 @@ mod marks;
 mod page;
 #[cfg(feature = "figures")]
 mod raster;
+mod signature;
 mod style;
 mod svg;
 mod text;
@@ -59,6 +60,7 @@ pub use export::write;
 pub use landscape::{Axis, Landscape, Panel};
 #[cfg(feature = "figures")]
 pub use raster::{pdf, png};
+pub use signature::is_ours;
 pub use style::{RelativeTo, Style, Width};
 pub use svg::Svg;
 

@@ -19,16 +19,20 @@ mod compare;
 mod create;
 mod file;
 mod identity;
+mod output;
 mod read;
 mod runs;
 mod scales;
 pub mod schema;
+mod size;
 mod surface;
 mod trouble;
 
 pub use file::{Progress, ResultFile};
+pub use output::check_name;
 pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
 pub use runs::RunRecord;
+pub use size::expected_size;
 
 /// What went wrong with a result file.
 #[derive(Debug, thiserror::Error)]

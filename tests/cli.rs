@@ -356,7 +356,9 @@ fn bad_campaigns_end_with_code_2_and_leave_nothing_behind() {
     }
     let twice = CAMPAIGN.replace("[[structure]]", "[[structure]]\nfile = \"rutile-TiO2.extxyz\"\nname = \"CaTiO3\"\n[[structure.landscape]]\norbit = \"O\"\npoints = 4\n[[structure]]");
     std::fs::write(folder.path().join("campaign.toml"), twice).unwrap();
-    let message = fail(folder.path(), &["run", "campaign.toml"], 2);
+    let output = s2dpes(folder.path(), &["run", "campaign.toml"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{message}");
     assert!(message.contains("two structures are called `CaTiO3`"), "{message}");
 }
 

@@ -214,6 +214,30 @@ fn ranks_that_do_not_find_one_another_are_refused() {
 }
 
 #[test]
+fn a_rank_that_no_launcher_has_started_says_so() {
+    let setting = Setting::new(CAMPAIGN);
+    for variables in [
+        &[("OMPI_COMM_WORLD_RANK", "2"), ("OMPI_COMM_WORLD_SIZE", "4")][..],
+        &[("PMI_RANK", "2"), ("PMI_SIZE", "4")],
+        &[("SLURM_PROCID", "2"), ("SLURM_STEP_NUM_TASKS", "4")],
+        &[("SLURM_PROCID", "2"), ("SLURM_NTASKS", "4")],
+        &[("PMIX_RANK", "2")],
+    ] {
+        for (arguments, sign) in [
+            (&["run", "campaign.toml"][..], ["tasks", "start"]),
+            (&["map", "rutile-TiO2.extxyz"], ["tasks", "start"]),
+            (&["run", "--no-such-option"], ["unexpected argument", "--no-such-option"]),
+        ] {
+            let output = setting.alone(arguments).envs(variables.iter().copied()).output().unwrap();
+            assert_eq!(code(&output), 2, "{variables:?} {arguments:?}: {}", said(&output));
+            let is_said = sign.iter().all(|sign| said(&output).contains(sign));
+            assert!(is_said && said(&output).contains("error: "), "{variables:?}: {}", said(&output));
+        }
+    }
+    assert!(!setting.path("result.h5").exists());
+}
+
+#[test]
 fn bad_input_ends_all_ranks_with_one_message() {
     let setting = Setting::new(&CAMPAIGN.replace("all-elements", "no-such-file"));
     for (arguments, sign) in [

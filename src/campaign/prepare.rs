@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cluster::Stop;
-use crate::config::{AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, OrbitRule, StructureSpec};
+use crate::config::{
+    AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, NamedFile, OrbitRule, StructureSpec,
+};
 use crate::crystal::{Structure, read_structures_as};
 use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
 use crate::potential::{ModelError, Potential};
@@ -16,17 +18,11 @@ use crate::work::{LandscapeWork, Model, Skipped, StructureWork, SurfaceWork, Wor
 /// Nothing can be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A model file.
-    #[error("model `{name}`: {error}")]
-    Model {
-        /// The user's name for it.
-        name: String,
-        /// What is wrong with it.
-        error: ModelError,
-    },
-    /// Two structures want the same group.
-    #[error("two structures are called `{0}` ({1} and {2}); give one of them another name = \"...\"")]
-    SameName(String, String, String),
+    /// Model files, one a line.
+    #[error(
+        "{0}\n`s2dpes model info FILE` tells whether a file can be read; `s2dpes model list` shows those within"
+    )]
+    Models(String),
     /// Somebody asked for an end.
     #[error("stopped by {0} before anything was computed; run the same command again")]
     Stopped(&'static str),
@@ -41,36 +37,19 @@ pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
     let mut work = Work::default();
     for spec in &campaign.structures {
         for file in &spec.files {
-            let read = read_structures_as(file, spec.format).map_err(|e| e.to_string());
-            let structures = match (read, &spec.name) {
-                (Ok(mut structures), Some(name)) if structures.len() == 1 => {
-                    structures[0].name = name.clone();
-                    structures
-                }
-                (Ok(mut structures), None) => {
-                    structures.iter_mut().for_each(mend_name);
-                    structures
-                }
-                (Ok(structures), Some(name)) => {
-                    let why = format!(
-                        "{} holds {} structures, which cannot all be called `{name}`; leave `name` out",
-                        file.display(),
-                        structures.len()
-                    );
-                    work.skipped.push(Skipped { what: name.clone(), why });
-                    continue;
-                }
-                (Err(why), name) => {
-                    let what = name.clone().unwrap_or_else(|| file.display().to_string());
-                    work.skipped.push(Skipped { what, why });
-                    continue;
-                }
-            };
+            let structures = read(spec, file, &mut work.skipped);
             if let Some(signal) = stop.asked() {
                 return Err(PrepareError::Stopped(signal));
             }
-            for structure in structures {
-                add_structure(&mut work, &structure, file, spec, (campaign, &models))?;
+            let alone = structures.len() == 1;
+            for mut structure in structures {
+                match free_name(&work, spec, file, (&structure.name, alone)) {
+                    Ok(name) => {
+                        structure.name = name;
+                        add_structure(&mut work, &structure, &file.path, spec, (campaign, &models));
+                    }
+                    Err(skipped) => work.skipped.push(skipped),
+                }
             }
         }
     }
@@ -81,32 +60,79 @@ pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
     Ok(work)
 }
 
-/// Loads every model; files that several models share are read once.
+/// Loads every model; files that several models share are read once. All that cannot be used are named at once.
 fn load_models(specs: &[ModelSpec]) -> Result<Vec<Arc<Model>>, PrepareError> {
-    let mut loaded: HashMap<&str, Arc<Potential>> = HashMap::new();
-    let mut models = Vec::new();
+    let mut loaded: HashMap<&str, Result<Arc<Potential>, ModelError>> = HashMap::new();
+    let (mut models, mut complaints) = (Vec::new(), Vec::<String>::new());
     for spec in specs {
-        let error = |error: ModelError| PrepareError::Model { name: spec.name.clone(), error };
-        let potential = match loaded.get(spec.source.as_str()) {
-            Some(potential) => potential.clone(),
-            None => {
-                let potential = Arc::new(Potential::load(&spec.source).map_err(error)?);
-                loaded.insert(&spec.source, potential.clone());
-                potential
+        let potential =
+            loaded.entry(&spec.source).or_insert_with(|| Potential::load(&spec.source).map(Arc::new)).clone();
+        let with_head = potential.and_then(|p| p.head(spec.head.as_deref()).map(|head| (p, head)));
+        match with_head {
+            Ok((potential, head)) => {
+                let (name, precision) = (spec.name.clone(), spec.precision);
+                models.push(Arc::new(Model { name, potential, head, precision }));
             }
-        };
-        let head = potential.head(spec.head.as_deref()).map_err(error)?;
-        models.push(Arc::new(Model { name: spec.name.clone(), potential, head, precision: spec.precision }));
+            Err(error) if complaints.iter().any(|line| line.ends_with(&error.to_string())) => {}
+            Err(error) => complaints.push(format!("model `{}`: {error}", spec.name)),
+        }
     }
-    Ok(models)
+    if complaints.is_empty() { Ok(models) } else { Err(PrepareError::Models(complaints.join("\n"))) }
 }
 
-/// Gives a structure that its file names a name that the result file can hold.
-fn mend_name(structure: &mut Structure) {
-    if let Some(objection) = objection(&structure.name) {
-        let name = mended(&structure.name);
-        log::warn!("{:?} is called `{name}` in the result file, since {objection}", structure.name);
-        structure.name = name;
+/// The structures of a file; none if they cannot be used, which is noted.
+fn read(spec: &StructureSpec, file: &NamedFile, skipped: &mut Vec<Skipped>) -> Vec<Structure> {
+    let shown = file.path.display();
+    let (what, why) = match (read_structures_as(&file.path, spec.format), &spec.name) {
+        (Ok(structures), Some(name)) if structures.len() > 1 => {
+            let count = structures.len();
+            let why = format!(
+                "{shown} holds {count} structures, which cannot all be called `{name}`; leave `name` out"
+            );
+            (name.clone(), why)
+        }
+        (Ok(structures), _) => return structures,
+        (Err(error), Some(name)) => (name.clone(), error.to_string()),
+        (Err(error), None) => (shown.to_string(), error.to_string()),
+    };
+    skipped.push(Skipped { what, why });
+    Vec::new()
+}
+
+/// The name of a structure, `own` to its file and alone there or not; or why there is none left for it.
+fn free_name(
+    work: &Work,
+    spec: &StructureSpec,
+    file: &NamedFile,
+    (own, alone): (&str, bool),
+) -> Result<String, Skipped> {
+    let source = file.path.display().to_string();
+    let given = match &spec.name {
+        Some(name) => [name.clone(), name.clone()],
+        None => file.names(own, alone),
+    };
+    let names = given.each_ref().map(|name| mended(name));
+    let owner = |name: &str| work.structures.iter().find(|s| s.crystal.name == name);
+    let is_twice = owner(&names[0]).is_some_and(|other| other.source == source) && spec.name.is_none();
+    match names.iter().position(|name| owner(name).is_none()) {
+        Some(place) if !is_twice => {
+            if let Some(objection) = objection(&given[place]) {
+                let (given, name) = (&given[place], &names[place]);
+                log::warn!("{given:?} is called `{name}` in the result file, since {objection}");
+            }
+            Ok(names[place].clone())
+        }
+        _ => {
+            let other = owner(&names[0]).map_or("?", |s| s.source.as_str());
+            let why = match is_twice {
+                true => format!("the campaign has this file twice, as `{}`", names[0]),
+                false => format!(
+                    "two structures are called `{}` ({other} and {source}); give one of them another name = \"...\"",
+                    names[0]
+                ),
+            };
+            Err(Skipped { what: source, why })
+        }
     }
 }
 
@@ -116,12 +142,8 @@ fn add_structure(
     file: &Path,
     spec: &StructureSpec,
     (campaign, models): (&Campaign, &[Arc<Model>]),
-) -> Result<(), PrepareError> {
+) {
     let name = &structure.name;
-    if let Some(other) = work.structures.iter().find(|s| s.crystal.name == *name) {
-        let (name, file) = (name.clone(), file.display().to_string());
-        return Err(PrepareError::SameName(name, other.source.clone(), file));
-    }
     let mut skip = |what: String, why: String| work.skipped.push(Skipped { what, why });
     let crystal = match Crystal::new(structure, spec.symprec) {
         Ok(crystal) => {
@@ -130,7 +152,7 @@ fn add_structure(
         }
         Err(error) => {
             skip(name.clone(), error.to_string());
-            return Ok(());
+            return;
         }
     };
     let mut landscapes: Vec<LandscapeWork> = Vec::new();
@@ -162,7 +184,6 @@ fn add_structure(
     if !landscapes.is_empty() {
         work.structures.push(StructureWork { crystal, source: file.display().to_string(), landscapes });
     }
-    Ok(())
 }
 
 fn surface(landscape: &Landscape, model: &Arc<Model>, campaign: &Campaign) -> Result<SurfaceWork, String> {
@@ -205,10 +226,7 @@ fn rule_axes(
         free: crystal.free_coordinates(),
     };
     let candidates = match rule {
-        OrbitRule::FirstFree => {
-            let orbit = (0..crystal.orbits.len()).find(|o| of_orbit(*o).len() >= 2);
-            orbit.map_or_else(|| free.clone(), of_orbit)
-        }
+        OrbitRule::FirstFree => Dof::first_free(crystal),
         OrbitRule::Of { element, letter } => {
             let fits = |o: &usize| {
                 let orbit = &crystal.orbits[*o];

@@ -15,7 +15,7 @@ use s2dpes::work::{Model, Precision};
 use serde_json::{Value, json};
 
 use super::table::table;
-use super::{Ending, Failure, precision, use_threads};
+use super::{Ending, Failure, precision, threads, use_threads};
 
 /// Energies of structures as they are.
 ///
@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     /// Format of the files, whatever their names: cif, poscar or extxyz.
     #[arg(long)]
     format: Option<Format>,
-    /// Arithmetic.
-    #[arg(long, default_value = "f32", value_parser = precision)]
+    /// Arithmetic: float32 or float64.
+    #[arg(long, default_value = "float32", value_parser = precision)]
     dtype: Precision,
     /// Evaluate every atom of the file's cell.
     #[arg(long)]
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     head: Option<String>,
     /// Number of threads; all by default.
-    #[arg(long)]
+    #[arg(long, value_parser = threads)]
     threads: Option<usize>,
     /// What to compute on: cuda (a GPU), cpu, or auto (CPUs, which are quicker for single structures).
     #[arg(long, default_value = "auto")]

@@ -1,19 +1,23 @@
 //! `s2dpes plan`: what a campaign would compute.
 
+mod time;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use s2dpes::campaign::prepare;
 use s2dpes::cluster::Stop;
 use s2dpes::config::Campaign;
 use s2dpes::engine::{Place, Scene, Step};
-use s2dpes::work::{LandscapeWork, Model, SurfaceId, Work};
+use s2dpes::store::expected_size;
+use s2dpes::work::{Model, SurfaceId, Work};
 
 use super::table::{bytes, table};
 use super::{Ending, Failure};
 
-/// Show what a campaign would compute, without computing it.
+/// Show what a campaign would compute, without computing it: points, memory, file size and time.
 ///
 /// Example: s2dpes plan configs/w2n3.toml
 #[derive(clap::Args)]
@@ -25,28 +29,39 @@ pub(crate) struct Arguments {
     cost: bool,
 }
 
-/// Energy, status and irreducible index of a node, for each model.
-const BYTES_PER_NODE: usize = 8 + 1 + 4;
-/// Two distances of a node.
-const BYTES_PER_LANDSCAPE_NODE: usize = 8 + 8;
+/// A surface and what was counted of it.
+struct Surface {
+    id: SurfaceId,
+    bonds: usize,
+    /// Its row of the table.
+    row: Vec<String>,
+}
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let started = Instant::now();
     let campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
     let work = prepare(&campaign, &Stop::by_hand()).map_err(Failure::input)?;
+    let surfaces = work.surfaces().map(|id| surface(&work, id)).collect::<Result<Vec<_>, _>>()?;
+    let laying_out = started.elapsed().as_secs_f64();
     let mut out = std::io::stdout().lock();
     for structure in &work.structures {
         let crystal = &structure.crystal;
         writeln!(out, "{}: {} ({})", crystal.name, crystal.group.symbol, crystal.group.number)?;
         writeln!(out, "  orbits {}", crystal.free_coordinates())?;
     }
-    write!(out, "\n{}", table(&surface_rows(&work)?))?;
-    let nodes = |l: &LandscapeWork| l.landscape.grid.len();
-    let size: usize = (work.structures.iter().flat_map(|s| &s.landscapes))
-        .map(|l| nodes(l) * (BYTES_PER_LANDSCAPE_NODE + BYTES_PER_NODE * l.surfaces.len()))
-        .sum();
+    let heading =
+        ["surface", "grid", "points", "irreducible", "tiles", "atoms", "evaluated", "pairs", "bonds"];
+    let mut rows = vec![heading.map(String::from).to_vec()];
+    rows.extend(surfaces.iter().map(|surface| surface.row.clone()));
+    write!(out, "\n{}", table(&rows))?;
     let points: usize = work.surfaces().map(|id| work.surface(id).irreducible.points.len()).sum();
     let tiles: usize = work.surfaces().map(|id| work.surface(id).tiles.len()).sum();
     writeln!(out, "\n{points} points to evaluate in {tiles} tiles")?;
+    let estimate = time::estimate(&work, &surfaces).map_err(Failure::input)?;
+    for line in time::lines(&estimate, laying_out) {
+        writeln!(out, "{line}")?;
+    }
+    let size = expected_size(&campaign.text, &work).map_err(Failure::other)?;
     writeln!(out, "result file {}, about {}", campaign.output.display(), bytes(size))?;
     writeln!(out, "{}", memory(&work))?;
     if arguments.cost {
@@ -74,22 +89,12 @@ fn memory(work: &Work) -> String {
     format!("memory of a rank: {} of models at most, and {shared}", bytes(size))
 }
 
-fn surface_rows(work: &Work) -> Result<Vec<Vec<String>>, Failure> {
-    let heading =
-        ["surface", "grid", "points", "irreducible", "tiles", "atoms", "evaluated", "pairs", "bonds"];
-    let mut rows = vec![heading.map(String::from).to_vec()];
-    for id in work.surfaces() {
-        rows.push(surface_row(work, id)?);
-    }
-    Ok(rows)
-}
-
-fn surface_row(work: &Work, id: SurfaceId) -> Result<Vec<String>, Failure> {
+fn surface(work: &Work, id: SurfaceId) -> Result<Surface, Failure> {
     let (landscape, surface) = (&work.landscape(id).landscape, work.surface(id));
     let scene = Scene::new(landscape.clone(), &surface.model.potential).map_err(Failure::input)?;
     let shape: Vec<String> = landscape.grid.shape().iter().map(usize::to_string).collect();
     let bonds: usize = scene.pairs.iter().flat_map(|p| &p.shells).map(|s| s.bonds.len()).sum();
-    Ok(vec![
+    let row = vec![
         work.path(id),
         shape.join(" x "),
         landscape.grid.len().to_string(),
@@ -99,7 +104,8 @@ fn surface_row(work: &Work, id: SurfaceId) -> Result<Vec<String>, Failure> {
         scene.sites.len().to_string(),
         scene.pairs.len().to_string(),
         bonds.to_string(),
-    ])
+    ];
+    Ok(Surface { id, bonds, row })
 }
 
 /// What a point of a surface takes, step by step, in a tile that is as full as any.

@@ -10,12 +10,12 @@ use s2dpes::cluster::{Channels, ClusterError, Crew, Launch, Stop, Transport, Wis
 use s2dpes::cluster::{Mpi, serve};
 use s2dpes::config::Campaign;
 use s2dpes::engine::EngineChoice;
-use s2dpes::store::{RunRecord, StoreError};
+use s2dpes::store::{RunRecord, StoreError, check_name};
 use s2dpes::work::Precision;
 
 use super::progress::Progress;
 use super::table::{bytes, duration};
-use super::{Ending, Failure, precision, use_threads, version_text};
+use super::{Ending, Failure, precision, threads, use_threads, version_text};
 
 /// Compute a campaign, or go on with it.
 ///
@@ -34,9 +34,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     restart: bool,
     /// Number of threads of each rank. By default SLURM_CPUS_PER_TASK, or a fair share of the machine's CPUs.
-    #[arg(long)]
+    #[arg(long, value_parser = threads)]
     threads: Option<usize>,
-    /// Arithmetic of all models, instead of what the campaign file says: f32 or f64.
+    /// Arithmetic of all models, instead of what the campaign file says: float32 or float64.
     #[arg(long, value_parser = precision)]
     dtype: Option<Precision>,
     /// What to compute on: cuda (GPUs), cpu, or auto (GPUs if every rank can use one).
@@ -150,6 +150,7 @@ fn end_soon() {
 fn load(arguments: &Arguments) -> Result<Campaign, Failure> {
     let mut campaign = Campaign::load(&arguments.campaign).map_err(Failure::input)?;
     if let Some(output) = &arguments.output {
+        check_name(output).map_err(Failure::input)?;
         campaign.output = output.clone();
     }
     if let Some(precision) = arguments.dtype {

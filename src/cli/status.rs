@@ -32,12 +32,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         writeln!(out, "{:#}", as_json(&states, &skipped, &runs))?;
         return Ok(Ending::Complete);
     }
-    write!(out, "{}", table(&surface_rows(&states)))?;
     let count = |state: Option<u8>| states.iter().map(|s| tiles(s, state)).sum::<usize>();
     let (all, done, failed) = (count(None), count(Some(TILE_DONE)), count(Some(TILE_FAILED)));
     let seconds: f64 = states.iter().map(|s| s.seconds).sum();
-    writeln!(out, "\n{done} of {all} tiles done, {} open, {failed} failed", all - done - failed)?;
-    writeln!(out, "{} of computing, summed over ranks\n", duration(seconds))?;
+    writeln!(out, "{done} of {all} tiles done, {} open, {failed} failed\n", all - done - failed)?;
+    write!(out, "{}", table(&surface_rows(&states)))?;
+    writeln!(out, "\n{} of computing, summed over ranks\n", duration(seconds))?;
     write!(out, "{}", table(&run_rows(&runs)))?;
     let failures: Vec<String> = states.iter().filter(|s| is_failed(s)).map(failure).collect();
     if !(failures.is_empty() && skipped.is_empty()) {
@@ -65,13 +65,19 @@ fn failure(surface: &SurfaceState) -> String {
 }
 
 fn surface_rows(states: &[SurfaceState]) -> Vec<Vec<String>> {
-    let mut rows = vec![["surface", "tiles", "done", "failed", "seconds"].map(String::from).to_vec()];
+    let mut rows = vec![["surface", "done", "state", "seconds"].map(String::from).to_vec()];
     for state in states {
+        let [all, done, failed] = [None, Some(TILE_DONE), Some(TILE_FAILED)].map(|which| tiles(state, which));
+        let word = match (failed, done) {
+            (0, done) if done == all => "complete".to_string(),
+            (0, 0) => "not begun".to_string(),
+            (0, _) => format!("{} open", all - done),
+            (failed, _) => format!("{failed} failed"),
+        };
         rows.push(vec![
             state.path.clone(),
-            tiles(state, None).to_string(),
-            tiles(state, Some(TILE_DONE)).to_string(),
-            tiles(state, Some(TILE_FAILED)).to_string(),
+            format!("{done} of {all} tiles"),
+            word,
             format!("{:.1}", state.seconds),
         ]);
     }

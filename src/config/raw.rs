@@ -20,7 +20,7 @@ pub(super) struct CampaignFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CampaignTable {
-    pub(super) output: String,
+    pub(super) output: Spanned<String>,
     pub(super) dtype: Option<Spanned<String>>,
     pub(super) symprec: Option<Spanned<f64>>,
     pub(super) equivalence: Option<Spanned<String>>,
@@ -39,12 +39,20 @@ pub(super) struct ModelFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StructureFile {
-    pub(super) file: Spanned<String>,
+    pub(super) file: Spanned<Patterns>,
     pub(super) name: Option<Spanned<String>>,
     pub(super) format: Option<Spanned<String>>,
     pub(super) symprec: Option<Spanned<f64>>,
     #[serde(default = "no_landscapes")]
     pub(super) landscape: Spanned<Vec<LandscapeFile>>,
+}
+
+/// A path or pattern, or several.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write a path or pattern in quotes, or a list of them")]
+pub(super) enum Patterns {
+    One(String),
+    Several(Vec<String>),
 }
 
 fn no_landscapes() -> Spanned<Vec<LandscapeFile>> {
@@ -70,7 +78,7 @@ pub(super) struct AxisFile {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write \"first-free\", an element, or { element = \"O\", letter = \"c\" }")]
 pub(super) enum OrbitFile {
     Name(String),
     Of(OrbitOf),

@@ -91,6 +91,13 @@ impl Dof {
             (0..crystal.orbits.len()).flat_map(|orbit| (0..3).map(move |c| Dof { orbit, coordinate: c }));
         all.filter(|d| d.is_free(crystal)).collect()
     }
+
+    /// The free coordinates of the first orbit that has two; all of the crystal if none has.
+    pub fn first_free(crystal: &Crystal) -> Vec<Dof> {
+        let all = Self::all(crystal);
+        let of_orbit = |orbit: usize| all.iter().copied().filter(|d| d.orbit == orbit).collect::<Vec<_>>();
+        (0..crystal.orbits.len()).map(of_orbit).find(|free| free.len() >= 2).unwrap_or(all)
+    }
 }
 
 impl Axis {

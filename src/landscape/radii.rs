@@ -22,7 +22,7 @@ pub struct Thresholds {
 pub enum RadiiError {
     /// The table ends at curium.
     #[error(
-        "there is no Wigner-Seitz radius for {0}; give one in Angstrom: [distance] radii = {{ {0} = 1.5 }}"
+        "there is no Wigner-Seitz radius for {0}; give one in Angstrom in a campaign file: [distance] radii = {{ {0} = 1.5 }}"
     )]
     Missing(Element),
     /// Negative or not finite.

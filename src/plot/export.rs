@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::{PlotError, Svg};
+use super::{PlotError, Svg, signature};
 
 /// Writes a figure as its suffix says: `.svg`, `.png` (300 dpi) or `.pdf` (fonts embedded). The last two need
 /// the feature `figures`.
 pub fn write(figure: &Svg, path: &Path) -> Result<(), PlotError> {
     let suffix = path.extension().and_then(|suffix| suffix.to_str()).map(str::to_ascii_lowercase);
     let bytes = match suffix.as_deref() {
-        Some("svg") => figure.as_str().as_bytes().to_vec(),
+        Some("svg") => signature::svg(figure.as_str()),
         #[cfg(feature = "figures")]
-        Some("png") => super::raster::png(figure)?,
+        Some("png") => signature::png(super::raster::png(figure)?),
         #[cfg(feature = "figures")]
         Some("pdf") => super::raster::pdf(figure)?,
         #[cfg(not(feature = "figures"))]

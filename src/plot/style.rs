@@ -115,9 +115,9 @@ impl FromStr for RelativeTo {
     fn from_str(word: &str) -> Result<Self, PlotError> {
         match word {
             "minimum" => Ok(Self::Minimum),
-            "reference" => Ok(Self::Reference),
+            "reference" | "input" => Ok(Self::Reference),
             "none" | "absolute" => Ok(Self::Absolute),
-            _ => Err(unknown("zero of energy", word, "minimum, reference, none")),
+            _ => Err(unknown("zero of energy", word, "minimum, input (or reference), none")),
         }
     }
 }

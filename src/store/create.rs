@@ -1,6 +1,5 @@
 //! Writes a whole file, every dataset allocated and filled.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use hdf5::plist::dataset_create::{AllocTime, FillTime, Layout};
@@ -10,8 +9,9 @@ use hdf5::{Dataset, File, FileBuilder, Group, H5Type};
 use nalgebra::Matrix3;
 
 use super::identity::{self, Identity};
+use super::output::{make_partial, place};
 use super::schema::{self, Quantity};
-use super::trouble::{explain_creation, make_partial};
+use super::trouble::explain_creation;
 use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
 use crate::symmetry::{COORDINATES, Crystal, Orbit, Protostructure};
@@ -33,7 +33,7 @@ pub(super) fn unbuffered(access: &mut FileAccessBuilder) -> &mut FileAccessBuild
 /// Creates the file under a name of its own and puts it into place when it is complete. Without `replace`, a file that
 /// another run has put there in the meantime stays; the answer says whether ours is in place.
 pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -> Result<bool, StoreError> {
-    let partial = make_partial(path)?;
+    let partial = make_partial(path, &header.run.host)?;
     let placed = match write(&partial, header, work) {
         Ok(()) => place(&partial, path, replace)
             .map_err(|e| StoreError::new(path, format!("it cannot be put into place ({e})"))),
@@ -46,37 +46,29 @@ pub(super) fn create(path: &Path, header: &Header, work: &Work, replace: bool) -
     placed
 }
 
-/// Moves a complete file to its name, at once or not at all.
-fn place(partial: &Path, path: &Path, replace: bool) -> std::io::Result<bool> {
-    if replace {
-        return std::fs::rename(partial, path).map(|()| true);
-    }
-    match std::fs::hard_link(partial, path) {
-        Ok(()) => std::fs::remove_file(partial).map(|()| true),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-        // A file system without hard links.
-        Err(_) => std::fs::rename(partial, path).map(|()| true),
-    }
-}
-
 fn write(path: &Path, header: &Header, work: &Work) -> hdf5::Result<()> {
     let file = FileBuilder::new().with_fapl(unbuffered).create(path)?;
-    scales::text_attribute(&file, "Conventions", "CF-1.11")?;
-    scales::text_attribute(&file, "title", "Symmetry-restricted potential energy surfaces")?;
-    scales::text_attribute(&file, "source", header.source)?;
-    scales::text_attribute(&file, "history", header.history)?;
-    scales::text_attribute(&file, "references", schema::REFERENCES)?;
+    fill(&file, header, work)
+}
+
+/// Writes everything that there is before the first tile.
+pub(super) fn fill(file: &File, header: &Header, work: &Work) -> hdf5::Result<()> {
+    scales::text_attribute(file, "Conventions", "CF-1.11")?;
+    scales::text_attribute(file, "title", "Symmetry-restricted potential energy surfaces")?;
+    scales::text_attribute(file, "source", header.source)?;
+    scales::text_attribute(file, "history", header.history)?;
+    scales::text_attribute(file, "references", schema::REFERENCES)?;
     let campaign = file.new_dataset::<VarLenUnicode>().create(schema::CAMPAIGN.name)?;
     campaign.write_scalar(&scales::text(header.campaign)?)?;
     scales::describe(&campaign, &schema::CAMPAIGN)?;
-    runs::create(&file, header.run)?;
+    runs::create(file, header.run)?;
     if !work.skipped.is_empty() {
         let lines: Vec<String> = work.skipped.iter().map(ToString::to_string).collect();
-        let dataset = text_list(&file, &schema::SKIPPED, &lines)?;
-        scales::attach(&dataset, &[&scales::counting_scale(&file, "skip", lines.len())?])?;
+        let dataset = text_list(file, &schema::SKIPPED, &lines)?;
+        scales::attach(&dataset, &[&scales::counting_scale(file, "skip", lines.len())?])?;
     }
     for (place, structure) in work.structures.iter().enumerate() {
-        write_structure(&file, place, structure)?;
+        write_structure(file, place, structure)?;
     }
     file.flush()?;
     Ok(())

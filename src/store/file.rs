@@ -7,8 +7,9 @@ use hdf5::{File, Group};
 
 use super::compare::compare;
 use super::create::{Header, create, unbuffered};
+use super::output::{check_name, is_there, resolved, sweep};
 use super::surface::{Distances, SurfaceArrays};
-use super::trouble::{Access, check_access, explain, in_use, is_locked};
+use super::trouble::explain;
 use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
 use crate::work::{SurfaceId, Work};
@@ -48,10 +49,9 @@ impl ResultFile {
     ) -> Result<ResultFile, StoreError> {
         hdf5::silence_errors(true);
         let path = &resolved(path);
-        let exists = path.exists();
-        if exists {
-            check_ours(path)?;
-        }
+        check_name(path)?;
+        let exists = is_there(path)?;
+        sweep(path, &run.host);
         let mut create_anew = !exists || restart;
         if create_anew {
             let history = format!("{} s2dpes run", run.started);
@@ -179,37 +179,4 @@ impl ResultFile {
     fn fail(&self, error: &hdf5::Error) -> StoreError {
         explain(&self.path, error)
     }
-}
-
-/// Whether a file is a result of s2dpes.
-fn is_ours(path: &Path) -> Result<bool, StoreError> {
-    check_access(path, Access::Write)?;
-    match File::open(path).and_then(|file| scales::read_text(&file, "source")) {
-        Ok(source) => Ok(source.starts_with("s2dpes")),
-        Err(error) if is_locked(&error) => Err(in_use(path)),
-        Err(_) => Ok(false),
-    }
-}
-
-/// Refuses to overwrite or fill what is not a result file.
-fn check_ours(path: &Path) -> Result<(), StoreError> {
-    if is_ours(path)? {
-        return Ok(());
-    }
-    Err(StoreError::new(
-        path,
-        "it exists and is no readable result of s2dpes; give another output or remove it",
-    ))
-}
-
-/// Where a path leads: results go to the file that a link names, not into the link's place.
-fn resolved(path: &Path) -> PathBuf {
-    // As many links as Linux follows.
-    const LINKS: usize = 40;
-    let mut path = path.to_path_buf();
-    for _ in 0..LINKS {
-        let Ok(target) = std::fs::read_link(&path) else { break };
-        path = path.parent().map_or(target.clone(), |folder| folder.join(&target));
-    }
-    path
 }

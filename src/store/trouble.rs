@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hdf5::MinorErrorCode;
 
@@ -21,7 +21,14 @@ pub(super) fn explain(path: &Path, error: &hdf5::Error) -> StoreError {
         return StoreError::new(path, "its end is missing; copy it again, or remove it and run again");
     }
     let is_full = ["No space left", "quota", "write failed"].iter().any(|sign| text.contains(sign));
-    if is_full { full(path, &text) } else { StoreError::new(path, format!("HDF5 refuses the file ({text})")) }
+    if is_full {
+        full(path, &text)
+    } else {
+        StoreError::new(
+            path,
+            format!("it is damaged, or of another version ({text}); copy it again, or compute it anew"),
+        )
+    }
 }
 
 /// Whether a file is written to or only read.
@@ -33,35 +40,14 @@ pub(super) enum Access {
 
 /// The reason why a file cannot be opened, if it is the operating system's.
 pub(super) fn check_access(path: &Path, access: Access) -> Result<(), StoreError> {
+    // To open a pipe may take for ever.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(StoreError::new(path, "it is a folder, device or pipe, not a result file"));
+    }
     match OpenOptions::new().read(true).write(access == Access::Write).open(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => Err(StoreError::new(path, "there is no such file")),
         Err(e) => Err(StoreError::new(path, format!("it cannot be opened ({e})"))),
-    }
-}
-
-/// Makes an empty file of a new name beside `path`, which nobody else has.
-pub(super) fn make_partial(path: &Path) -> Result<PathBuf, StoreError> {
-    let Some(name) = path.file_name() else {
-        return Err(StoreError::new(path, "the output has no file name; write output = \"NAME.h5\""));
-    };
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        let folder = folder.display();
-        let reason = format!("the folder {folder} does not exist; make it, or give another output");
-        return Err(StoreError::new(path, reason));
-    }
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    let mut partial = name.to_owned();
-    partial.push(format!(".{}-{since}.partial", std::process::id()));
-    let partial = path.with_file_name(partial);
-    match OpenOptions::new().create_new(true).write(true).open(&partial) {
-        Ok(_) => Ok(partial),
-        Err(e) if is_full(&e) => Err(full(path, &e.to_string())),
-        Err(e) => {
-            let reason = format!("it cannot be made ({e}); give another output");
-            Err(StoreError::new(path, reason))
-        }
     }
 }
 
@@ -92,11 +78,13 @@ pub(super) fn in_use(path: &Path) -> StoreError {
     )
 }
 
-fn is_full(error: &std::io::Error) -> bool {
+/// Whether the disk or the quota is full.
+pub(super) fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-fn full(path: &Path, reason: &str) -> StoreError {
+/// An error that more room mends.
+pub(super) fn full(path: &Path, reason: &str) -> StoreError {
     let reason = format!("it cannot be written: the disk or the quota is full ({reason}); make room");
     StoreError::Machine { path: path.display().to_string(), reason }
 }

@@ -218,6 +218,17 @@ name = "CaTiO3"
 axes = [ { dof = "Ca1.x", points = 10 }, { dof = "Ca1.z", points = 12 } ]
 "#;
 
+/// Runs the program in a folder: exit code, standard output, standard error.
+pub fn program(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_s2dpes"));
+    let output =
+        command.current_dir(folder).envs(environment.iter().copied()).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let error = text(output.stderr);
+    assert!(!error.contains("panicked"), "{arguments:?}: {error}");
+    (output.status.code().unwrap_or_else(|| panic!("{arguments:?}: {error}")), text(output.stdout), error)
+}
+
 /// Starts the program on some ranks: with Open MPI, or with what `S2DPES_MPIRUN` says.
 pub fn mpirun(ranks: usize) -> Command {
     let launcher = std::env::var("S2DPES_MPIRUN");

@@ -54,7 +54,7 @@ impl<B: Fn(usize) -> usize, L: Fn(usize) -> usize> Needs<B, L> {
         match is_launched(capacity) {
             true => Ok(capacity),
             false => Err(EngineError::Device(
-                "the landscape is too large for the GPU engine; use --engine cpu".into(),
+                "the landscape is too large for the GPU engine; use the engine cpu".into(),
             )),
         }
     }
@@ -82,7 +82,7 @@ impl<B: Fn(usize) -> usize, L: Fn(usize) -> usize> Needs<B, L> {
                 }
                 Err(error @ DriverError(CUDA_ERROR_OUT_OF_MEMORY)) => {
                     return Err(EngineError::Device(format!(
-                        "{}; {} bytes are needed for one point: use --engine cpu, or fewer ranks on this GPU",
+                        "{}; {} bytes are needed for one point: use the engine cpu, or fewer ranks on this GPU",
                         failed(error),
                         (self.bytes)(1)
                     )));

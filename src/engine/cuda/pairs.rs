@@ -192,7 +192,7 @@ fn check_degrees<T>(of: &Interactions<T>) -> Result<(), EngineError> {
     match highest > 3 || hidden > 2 {
         true => Err(EngineError::Device(format!(
             "the GPU engine takes harmonics and messages up to degree 3 and features up to degree 2, and the model has \
-             {highest} and {hidden}; use --engine cpu"
+             {highest} and {hidden}; use the engine cpu"
         ))),
         false => Ok(()),
     }

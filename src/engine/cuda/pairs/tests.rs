@@ -251,5 +251,5 @@ fn degrees_that_the_kernels_have_no_room_for_are_refused_by_name() {
     assert!(super::check_degrees(&weights.interactions).is_ok());
     weights.interactions.layers[1].paths[0].path.l1 = 3;
     let refused = super::check_degrees(&weights.interactions).unwrap_err().to_string();
-    assert!(refused.contains("has 2 and 3; use --engine cpu"), "{refused}");
+    assert!(refused.contains("has 2 and 3; use the engine cpu"), "{refused}");
 }

@@ -1,0 +1,186 @@
+//! Where results and pictures may go: nothing that exists and is not ours is written over, and nothing of ours is left lying.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{CAMPAIGN, campaign_folder, program};
+
+/// Standard error of a command that is refused.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let (code, out, error) = program(folder, &[], arguments);
+    assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {error}");
+    error
+}
+
+/// Everything below a folder: names, and the bytes of ordinary files.
+fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+            (path.display().to_string(), bytes)
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn results_have_names_of_results() {
+    let folder = campaign_folder();
+    let structure = "perovskite-CaTiO3-Pnma.extxyz";
+    let before = snapshot(folder.path());
+    for (output, reason) in [
+        ("x.png", "write x.h5"),
+        ("x.SVG", "write x.h5"),
+        ("x.toml", "write x.toml.h5"),
+        ("campaign.toml", "not in .toml"),
+        (structure, "not in .extxyz"),
+        ("mp0-L1.model", "not in .model"),
+        ("folder/", "names no file"),
+    ] {
+        for command in [&["run", "campaign.toml", "-o", output][..], &["map", structure, "-o", output]] {
+            let error = refused(folder.path(), command);
+            assert!(error.contains(reason), "{output}: {error}");
+        }
+        let other = CAMPAIGN.replace("result.h5", output);
+        std::fs::write(folder.path().join("other.toml"), other).unwrap();
+        for command in ["run", "plan"] {
+            let error = refused(folder.path(), &[command, "other.toml"]);
+            assert!(error.contains(reason) && error.contains("other.toml:3:10"), "{output}: {error}");
+        }
+        std::fs::remove_file(folder.path().join("other.toml")).unwrap();
+    }
+    assert!(snapshot(folder.path()) == before);
+    for output in ["x", "x.HDF5", "x.nc"] {
+        assert_eq!(program(folder.path(), &[], &["run", "campaign.toml", "-o", output]).0, 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_result_stays_as_it_is() {
+    let folder = campaign_folder();
+    let path = |name: &str| folder.path().join(name);
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, path(name)).unwrap();
+    std::fs::write(path("notes.h5"), "precious").unwrap();
+    std::fs::write(path("empty.h5"), "").unwrap();
+    std::fs::hard_link(path("campaign.toml"), path("hard.h5")).unwrap();
+    std::fs::create_dir(path("folder.h5")).unwrap();
+    link("notes.h5", "link.h5");
+    link("folder.h5", "to-folder.h5");
+    link("circle.h5", "circle.h5");
+    link("picture.png", "dangling.h5");
+    link("/dev/null", "device.h5");
+    assert!(Command::new("mkfifo").arg(path("pipe.h5")).status().unwrap().success());
+    {
+        let foreign = hdf5::File::create(path("foreign.h5")).unwrap();
+        foreign.create_group("measured").unwrap();
+    }
+    let before = snapshot(folder.path());
+    for (output, reason) in [
+        ("notes.h5", "no readable result of s2dpes"),
+        ("empty.h5", "no readable result of s2dpes"),
+        ("hard.h5", "no readable result of s2dpes"),
+        ("foreign.h5", "no readable result of s2dpes"),
+        ("folder.h5", "it is a folder"),
+        ("link.h5", "notes.h5: it exists and is no readable result of s2dpes"),
+        ("to-folder.h5", "folder.h5: it is a folder"),
+        ("circle.h5", "leads nowhere"),
+        ("dangling.h5", "picture.png: results go to an HDF5 file"),
+        ("device.h5", "device, pipe or socket"),
+        ("pipe.h5", "device, pipe or socket"),
+    ] {
+        for more in [&[][..], &["--restart"]] {
+            let arguments = [&["run", "campaign.toml", "-o", output], more].concat();
+            let error = refused(folder.path(), &arguments);
+            assert!(error.contains(reason) && !error.contains("--restart"), "{output}: {error}");
+        }
+        let error = refused(folder.path(), &["status", output]);
+        assert!(error.contains(".h5: ") || error.contains(".png: "), "{output}: {error}");
+    }
+    assert!(snapshot(folder.path()) == before);
+}
+
+#[cfg(unix)]
+#[test]
+fn to_start_over_leaves_other_names_of_the_old_results_alone() {
+    let folder = campaign_folder();
+    assert_eq!(program(folder.path(), &[], &["run", "campaign.toml"]).0, 0);
+    let kept = folder.path().join("kept.h5");
+    std::fs::hard_link(folder.path().join("result.h5"), &kept).unwrap();
+    let before = std::fs::read(&kept).unwrap();
+    assert_eq!(program(folder.path(), &[], &["run", "campaign.toml", "--restart"]).0, 0);
+    assert!(std::fs::read(&kept).unwrap() == before);
+}
+
+#[test]
+fn a_picture_of_somebody_else_is_not_drawn_over() {
+    let folder = campaign_folder();
+    let picture = folder.path().join(if cfg!(feature = "figures") { "x.png" } else { "x.svg" });
+    let map = [
+        "map",
+        "perovskite-CaTiO3-Pnma.extxyz",
+        "Ca1.x",
+        "--points",
+        "6",
+        "-m",
+        "mp0-L1.model",
+        "-o",
+        "x.h5",
+    ];
+    std::fs::write(&picture, "precious").unwrap();
+    let error = refused(folder.path(), &map);
+    assert!(error.contains("no picture of s2dpes") && error.contains("-o"), "{error}");
+    assert!(std::fs::read(&picture).unwrap() == b"precious" && !folder.path().join("x.h5").exists());
+    std::fs::remove_file(&picture).unwrap();
+    assert_eq!(program(folder.path(), &[], &map).0, 0);
+    let drawn = std::fs::read(&picture).unwrap();
+    // One of ours is drawn anew.
+    std::fs::remove_file(folder.path().join("x.h5")).unwrap();
+    assert_eq!(program(folder.path(), &[], &map).0, 0);
+    assert!(s2dpes::plot::is_ours(&picture) && std::fs::read(&picture).unwrap() == drawn);
+}
+
+#[test]
+fn what_a_killed_start_left_behind_is_removed_by_the_next() {
+    let folder = campaign_folder();
+    // A file of many structures takes a while to be made.
+    let structures = common::data("campaign/structures");
+    let campaign = format!(
+        "[campaign]\noutput = \"result.h5\"\n[[model]]\nname = \"tiny\"\nfile = \"mp0-L1.model\"\n[[structure]]\n\
+         file = \"{}/*POSCAR-0*.extxyz\"\n[[structure.landscape]]\norbit = \"first-free\"\npoints = 2\n{}",
+        structures.display(),
+        CAMPAIGN.split("mp0-L1.model\"").nth(1).unwrap()
+    );
+    std::fs::write(folder.path().join("many.toml"), campaign).unwrap();
+    let partials = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".partial")).count()
+    };
+    let mut left = 0;
+    for _ in 0..20 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_s2dpes"));
+        command.current_dir(folder.path()).args(["run", "many.toml", "--restart"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        while partials() == left && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        left = partials();
+        if left > 0 {
+            break;
+        }
+    }
+    assert!(left > 0, "no start was killed while it made the file");
+    let foreign = folder.path().join("result.h5.partial");
+    std::fs::write(&foreign, "mine").unwrap();
+    let (code, _, error) = program(folder.path(), &[], &["run", "campaign.toml", "--restart"]);
+    assert!(code == 0 && error.contains("which a killed run left behind"), "{error}");
+    assert_eq!((partials(), std::fs::read(foreign).unwrap()), (1, b"mine".to_vec()));
+}
