@@ -39,7 +39,7 @@ pub struct Campaign {
     pub models: Vec<ModelSpec>,
     /// Structures in order, patterns expanded to files.
     pub structures: Vec<StructureSpec>,
-    /// Smallest physical distances.
+    /// Smallest physical distances, not yet capped by a crystal.
     pub thresholds: Thresholds,
 }
 
@@ -411,6 +411,7 @@ impl Check<'_> {
         }
         let scale = file.scale.unwrap_or(crate::landscape::DEFAULT_SCALE);
         Thresholds::new(scale, &radii, &pairs)
+            .map(|thresholds| thresholds.with_cap(file.cap.unwrap_or(true)))
             .map_err(|e| ConfigError::new(format!("{}: {e}", self.source.path)))
     }
 }

@@ -18,6 +18,7 @@
 mod compare;
 mod create;
 mod file;
+mod geometry;
 mod identity;
 mod read;
 mod runs;
@@ -27,7 +28,8 @@ mod surface;
 mod trouble;
 
 pub use file::{Progress, ResultFile};
-pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
+pub use geometry::Geometry;
+pub use read::{AxisResult, LandscapeResult, ModelResult, PairDistance, Results, SurfaceState};
 pub use runs::RunRecord;
 
 /// What went wrong with a result file.

@@ -90,4 +90,5 @@ pub(super) struct DistanceFile {
     pub(super) radii: BTreeMap<String, f64>,
     #[serde(default)]
     pub(super) pairs: BTreeMap<String, f64>,
+    pub(super) cap: Option<bool>,
 }

@@ -57,6 +57,12 @@ pub const ORBIT_COORDINATES: Quantity =
 /// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
+/// `[orbit][orbit]` of each landscape.
+pub const UNCAPPED_PAIR_DISTANCE: Quantity = quantity(
+    "uncapped_pair_distance",
+    "angstrom",
+    "minimum_pair_distance before distances of the input structure lowered it",
+);
 /// Scalar at the top.
 pub const CAMPAIGN: Quantity = quantity("campaign", "1", "the campaign file, verbatim");
 /// The group at the top that has a row for each start of the program.
@@ -114,6 +120,7 @@ pub fn is_usable(name: &str) -> bool {
         ORBIT_MULTIPLICITY,
         ORBIT_COORDINATES,
         MINIMUM_PAIR_DISTANCE,
+        UNCAPPED_PAIR_DISTANCE,
         CAMPAIGN,
         SKIPPED,
     ];
