@@ -144,6 +144,14 @@ impl Campaign {
     }
 }
 
+/// The thresholds that a campaign's text sets, whatever else it says; `path` names it in messages.
+pub fn parse_thresholds(text: &str, path: &Path) -> Result<Thresholds, ConfigError> {
+    let source = Source { path: path.display().to_string(), text };
+    let file: raw::DistancesOnly =
+        toml::from_str(text).map_err(|e| ConfigError::new(format!("{}: {e}", source.path)))?;
+    Check { source, folder: PathBuf::new() }.thresholds(file.distance)
+}
+
 struct Check<'a> {
     source: Source<'a>,
     folder: PathBuf,

@@ -82,6 +82,13 @@ pub(super) struct OrbitOf {
     pub(super) letter: Option<char>,
 }
 
+/// Of a campaign file only what sets distances.
+#[derive(Deserialize)]
+pub(super) struct DistancesOnly {
+    #[serde(default)]
+    pub(super) distance: DistanceFile,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DistanceFile {
