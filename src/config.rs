@@ -42,7 +42,7 @@ pub struct Campaign {
     pub models: Vec<ModelSpec>,
     /// Structures in order, patterns expanded to files.
     pub structures: Vec<StructureSpec>,
-    /// Smallest physical distances.
+    /// Smallest physical distances, not yet capped by a crystal.
     pub thresholds: Thresholds,
 }
 
@@ -147,6 +147,14 @@ impl Campaign {
             toml::from_str(text).map_err(|e| ConfigError::new(format!("{}: {e}", source.path)))?;
         Check { source, folder: path.parent().unwrap_or(Path::new("")).to_path_buf() }.campaign(file)
     }
+}
+
+/// The thresholds that a campaign's text sets, whatever else it says; `path` names it in messages.
+pub fn parse_thresholds(text: &str, path: &Path) -> Result<Thresholds, ConfigError> {
+    let source = Source { path: path.display().to_string(), text };
+    let file: raw::DistancesOnly =
+        toml::from_str(text).map_err(|e| ConfigError::new(format!("{}: {e}", source.path)))?;
+    Check { source, folder: PathBuf::new() }.thresholds(file.distance)
 }
 
 struct Check<'a> {
@@ -439,6 +447,7 @@ impl Check<'_> {
         }
         let scale = file.scale.unwrap_or(crate::landscape::DEFAULT_SCALE);
         Thresholds::new(scale, &radii, &pairs)
+            .map(|thresholds| thresholds.with_cap(file.cap.unwrap_or(true)))
             .map_err(|e| ConfigError::new(format!("{}: {e}", self.source.path)))
     }
 }

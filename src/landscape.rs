@@ -12,12 +12,12 @@ mod tile;
 use std::sync::Arc;
 
 pub use axis::{Axis, AxisError, Dof};
-pub use distance_cost::{DistanceCost, Separation, structure_separation};
+pub use distance_cost::{DistanceCost, Separation, TooClose, structure_separation};
 pub use embedding::{EmbeddedAtom, Embedding};
 pub use grid::{Grid, Point};
 pub use irreducible::{Equivalence, Irreducible};
 pub use plane_map::{GridMap, Relation};
-pub use radii::{DEFAULT_SCALE, RadiiError, Thresholds};
+pub use radii::{Cap, DEFAULT_SCALE, RadiiError, Thresholds, pair_name};
 pub use tile::{Tile, tiles};
 
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,7 @@ impl Landscape {
         axes: Vec<Axis>,
         thresholds: Thresholds,
     ) -> Result<Landscape, AxisError> {
-        axis::check(&crystal, &axes)?;
-        let grid = Grid::new(&axes)?;
+        let grid = Grid::of(&crystal, &axes)?;
         let maps = plane_map::grid_maps(&crystal, &axes);
         Ok(Landscape { crystal, axes, grid, thresholds, maps })
     }

@@ -26,7 +26,8 @@
 //!     title: "W₂N₃ · A3B2_oP20_62_3c_2c:N-W".into(),
 //!     axes: vec![axis("x (W1, 4c)"), axis("z (W1, 4c)")],
 //!     distance_cost: vec![0.0; 400],
-//!     panels: vec![Panel { title: "MACE-MP-0".into(), energy, reference_energy: None }],
+//!     panels: vec![Panel { title: "MACE-MP-0".into(), energy, ..Panel::default() }],
+//!     ..Landscape::default()
 //! };
 //! let figure = draw(&landscape, &Style::default())?;
 //! assert!(figure.as_str().starts_with("<svg"));
@@ -45,23 +46,27 @@ mod layout;
 mod levels;
 mod map;
 mod marks;
+mod minimum;
 mod page;
 #[cfg(feature = "figures")]
 mod raster;
+mod sheet;
 mod signature;
 mod style;
+mod surface;
 mod svg;
 mod text;
 
 pub use colour::ColourMap;
 pub use contour::{Grid, Region, contours, masked, missing};
 pub use error::PlotError;
-pub use export::write;
+pub use export::{DPI, Format, write, write_pages};
 pub use landscape::{Axis, Landscape, Panel};
 #[cfg(feature = "figures")]
 pub use raster::{pdf, png};
+pub use sheet::{Cell, sheet};
 pub use signature::is_ours;
-pub use style::{RelativeTo, Style, Width};
+pub use style::{Masked, RelativeTo, Style, Width};
 pub use svg::Svg;
 
 /// Draws a landscape: filled contours for two axes, curves for one. The same input gives the same bytes.

@@ -18,6 +18,7 @@
 mod compare;
 mod create;
 mod file;
+mod geometry;
 mod identity;
 mod output;
 mod read;
@@ -29,8 +30,9 @@ mod surface;
 mod trouble;
 
 pub use file::{Progress, ResultFile};
+pub use geometry::Geometry;
 pub use output::check_name;
-pub use read::{AxisResult, LandscapeResult, ModelResult, Results, SurfaceState};
+pub use read::{AxisResult, LandscapeResult, ModelResult, PairDistance, Results, SurfaceState};
 pub use runs::RunRecord;
 pub use size::expected_size;
 

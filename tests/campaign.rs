@@ -271,7 +271,7 @@ fn changed_inputs_are_refused_with_the_difference_named() {
     );
     refuse(&rutile, "space_group_number");
     let distance = "[distance]\npairs = { \"O-Ca\" = 1.25 }";
-    let difference = "the smallest distance in Angstrom of O-Ca is 1.250000 now and 1.9245";
+    let difference = "the smallest distance in Angstrom of Ca-O is 1.250000 now and 1.9245";
     refuse(&format!("{CAMPAIGN}{distance}"), difference);
     std::fs::write(setting.path("mp0-L1.model"), model_bytes("all-elements")).unwrap();
     refuse(CAMPAIGN, "weights_sha256");

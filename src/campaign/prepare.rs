@@ -9,7 +9,7 @@ use crate::config::{
     AxesSpec, AxisSpec, Campaign, LandscapeSpec, ModelSpec, NamedFile, OrbitRule, StructureSpec,
 };
 use crate::crystal::{Structure, read_structures_as};
-use crate::landscape::{Axis, AxisError, DistanceCost, Dof, Landscape};
+use crate::landscape::{Axis, AxisError, Dof, Landscape, Thresholds, pair_name};
 use crate::potential::{ModelError, Potential};
 use crate::store::schema::{mended, objection};
 use crate::symmetry::{COORDINATES, Crystal, Finding, findings};
@@ -155,9 +155,18 @@ fn add_structure(
             return;
         }
     };
+    // Every element needs a radius, which is known before anything is computed.
+    let thresholds = match campaign.thresholds.capped_by(&crystal) {
+        Ok(thresholds) => thresholds,
+        Err(error) => {
+            skip(name.clone(), error.to_string());
+            return;
+        }
+    };
+    say_caps(name, &thresholds);
     let mut landscapes: Vec<LandscapeWork> = Vec::new();
     for landscape_spec in &spec.landscapes {
-        let landscape = match landscape(&crystal, landscape_spec, campaign) {
+        let landscape = match landscape(&crystal, landscape_spec, &thresholds) {
             Ok(landscape) => landscape,
             Err(why) => {
                 skip(name.clone(), why);
@@ -196,15 +205,31 @@ fn surface(landscape: &Landscape, model: &Arc<Model>, campaign: &Campaign) -> Re
     Ok(SurfaceWork::new(landscape, model.clone(), campaign.equivalence, campaign.points_per_tile))
 }
 
-fn landscape(crystal: &Arc<Crystal>, spec: &LandscapeSpec, campaign: &Campaign) -> Result<Landscape, String> {
+fn say_caps(structure: &str, thresholds: &Thresholds) {
+    for (pair, cap) in thresholds.caps() {
+        log::info!(
+            "{structure}: {} counts as too close below {:.3} instead of {:.3} Angstrom, since the input has {:.3} \
+             ([distance] cap = false keeps {:.3})",
+            pair_name(pair),
+            cap.to,
+            cap.from,
+            cap.shortest,
+            cap.from
+        );
+    }
+}
+
+fn landscape(
+    crystal: &Arc<Crystal>,
+    spec: &LandscapeSpec,
+    thresholds: &Thresholds,
+) -> Result<Landscape, String> {
     let axes = match &spec.axes {
         AxesSpec::Named(axes) => axes.iter().map(|a| named_axis(crystal, a)).collect::<Result<_, _>>(),
         AxesSpec::Rule { orbit, coordinates, points } => rule_axes(crystal, orbit, coordinates, *points),
     };
     let axes: Vec<Axis> = axes.map_err(|e: AxisError| e.to_string())?;
-    // Asked for now, so that a missing radius is known before anything is computed.
-    DistanceCost::new(crystal, &axes, &campaign.thresholds).map_err(|e| e.to_string())?;
-    Landscape::new(crystal.clone(), axes, campaign.thresholds.clone()).map_err(|e| e.to_string())
+    Landscape::new(crystal.clone(), axes, thresholds.clone()).map_err(|e| e.to_string())
 }
 
 fn named_axis(crystal: &Crystal, spec: &AxisSpec) -> Result<Axis, AxisError> {

@@ -1,17 +1,24 @@
 //! `s2dpes plot`: draws the landscapes of a result file.
 
-use std::io::ErrorKind;
+mod distances;
+mod figure;
+mod output;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
-use s2dpes::plot::{self, ColourMap, Panel, PlotError, RelativeTo, Style, Width};
+use s2dpes::crystal::Element;
+use s2dpes::plot::{self, Cell, ColourMap, Format, Masked, RelativeTo, Style, Width};
 use s2dpes::store::{LandscapeResult, Results};
 
 use super::{Ending, Failure};
+use distances::Distances;
+use figure::{rows_of, to_figure};
 
 /// Draw the landscapes of a result file.
 ///
-/// Examples: s2dpes plot w2n3.h5 ; s2dpes plot w2n3.h5 -o w2n3.pdf --relative-to reference --range 0,2
+/// Examples: s2dpes plot w2n3.h5 ; s2dpes plot w2n3.h5 -o w2n3.pdf --relative-to reference --range 0,2 ;
+/// s2dpes plot campaign.h5 --sheet all.pdf
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The result file.
@@ -19,6 +26,12 @@ pub(crate) struct Arguments {
     /// Where to: .svg, .png or .pdf. By default one .png a landscape beside the result file.
     #[arg(long, short)]
     output: Vec<PathBuf>,
+    /// Format of the default outputs: svg, png or pdf.
+    #[arg(long, conflicts_with_all = ["output", "sheet"], value_parser = word::<Format>)]
+    format: Option<Format>,
+    /// All landscapes as small panels on one picture, or on the pages of a .pdf.
+    #[arg(long, conflicts_with_all = ["output", "difference"])]
+    sheet: Option<PathBuf>,
     /// Only this structure.
     #[arg(long)]
     structure: Option<String>,
@@ -34,12 +47,36 @@ pub(crate) struct Arguments {
     /// Lowest and highest level in eV/atom.
     #[arg(long, value_parser = range, allow_hyphen_values = true)]
     range: Option<(f64, f64)>,
+    /// About how many bands of colour, 2 to 64.
+    #[arg(long, default_value_t = 14)]
+    levels: usize,
     /// Draw the difference of all other models from this one.
     #[arg(long)]
     difference: Option<String>,
-    /// single (3.4 inches) or double (7 inches).
+    /// Energies where atoms are too close: pale or hide.
+    #[arg(long, default_value = "pale", value_parser = word::<Masked>)]
+    masked: Masked,
+    /// Smallest physical distances as this times the sum of the radii, instead of those of the campaign.
     #[arg(long)]
+    distance_scale: Option<f64>,
+    /// Smallest physical distance of a pair in Angstrom, e.g. P-O=1.4; again for other pairs.
+    #[arg(long, value_parser = pair)]
+    distance_pair: Vec<((Element, Element), f64)>,
+    /// Distances of the input structure count as physical, whatever the campaign says.
+    #[arg(long, conflicts_with = "no_cap")]
+    cap: bool,
+    /// Distances of the input structure lower no threshold.
+    #[arg(long)]
+    no_cap: bool,
+    /// Heading, or none.
+    #[arg(long)]
+    title: Option<String>,
+    /// single (3.4 inches), double (7 inches) or a number of inches.
+    #[arg(long, visible_alias = "size")]
     width: Option<String>,
+    /// Pixels an inch of a .png.
+    #[arg(long, default_value_t = plot::DPI)]
+    dpi: f64,
     /// Colour map: viridis, cividis, magma, inferno, plasma; of differences red-blue or purple-orange.
     #[arg(long, default_value = "viridis")]
     colours: String,
@@ -54,6 +91,23 @@ fn range(text: &str) -> Result<(f64, f64), String> {
     Ok((number(numbers.0)?, number(numbers.1)?))
 }
 
+/// `P-O=1.4`.
+fn pair(text: &str) -> Result<((Element, Element), f64), String> {
+    let form = "write a pair and Angstrom, e.g. P-O=1.4";
+    let (pair, distance) = text.split_once('=').ok_or(form)?;
+    let (a, b) = pair.split_once('-').ok_or(form)?;
+    let element = |symbol: &str| {
+        Element::from_symbol(symbol.trim()).ok_or_else(|| format!("`{symbol}` is not an element; {form}"))
+    };
+    let distance = distance.trim().parse().map_err(|_| format!("`{distance}` is not a number; {form}"))?;
+    Ok(((element(a)?, element(b)?), distance))
+}
+
+/// A word that names one of a few choices.
+fn word<T: std::str::FromStr<Err = plot::PlotError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: plot::PlotError| error.to_string())
+}
+
 impl Arguments {
     /// The default picture of a result file.
     pub(super) fn simple(results: &Path, output: PathBuf) -> Result<Arguments, Failure> {
@@ -62,41 +116,82 @@ impl Arguments {
         let matches = command.try_get_matches_from(words).map_err(Failure::other)?;
         Arguments::from_arg_matches(&matches).map_err(Failure::other)
     }
+
+    fn style(&self, panels: usize) -> Result<Style, Failure> {
+        let width = match &self.width {
+            Some(width) => width.parse::<Width>().map_err(Failure::input)?,
+            None if panels <= 1 => Width::Single,
+            None => Width::Double,
+        };
+        Ok(Style {
+            width,
+            relative_to: self.relative_to.parse::<RelativeTo>().map_err(Failure::input)?,
+            range: self.range,
+            difference: self.difference.clone(),
+            colours: self.colours.parse::<ColourMap>().map_err(Failure::input)?,
+            levels: self.levels,
+            columns: self.columns,
+            masked: self.masked,
+            ..Style::default()
+        })
+    }
+
+    /// The user's heading, or another.
+    fn heading(&self, default: String) -> String {
+        match self.title.as_deref() {
+            Some("none") => String::new(),
+            Some(title) => title.to_owned(),
+            None => default,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
+    let outputs: Vec<&PathBuf> = arguments.output.iter().chain(&arguments.sheet).collect();
+    outputs.iter().try_for_each(|path| output::check(path, &arguments.results))?;
     let results = Results::open(&arguments.results).map_err(Failure::input)?;
     let chosen = choose(arguments, &results)?;
+    let distances = Distances::new(arguments, &results)?;
+    match &arguments.sheet {
+        Some(path) => sheet(arguments, (&results, &distances), &chosen, path),
+        None => one_by_one(arguments, (&results, &distances), &chosen),
+    }
+}
+
+fn one_by_one(
+    arguments: &Arguments,
+    (results, distances): (&Results, &Distances),
+    chosen: &[(String, String)],
+) -> Result<Ending, Failure> {
     if chosen.len() > 1 && !arguments.output.is_empty() {
         let names: Vec<String> = chosen.iter().map(|(s, l)| format!("{s}/{l}")).collect();
         return Err(Failure::input(format!(
-            "--output takes one landscape, and there are {} ({}); choose with --structure and --landscape",
+            "--output takes one landscape, and there are {} ({}); choose with --structure and --landscape, or write \
+             --sheet",
             chosen.len(),
             names.join(", ")
         )));
     }
+    let defaults = output::default_names(&arguments.results, chosen, arguments.format)?;
     let mut drawn = 0;
-    for (structure, name) in &chosen {
+    for ((structure, name), default) in chosen.iter().zip(&defaults) {
         let landscape = results.landscape(structure, name).map_err(Failure::input)?;
         if landscape.axes.len() > 2 && chosen.len() > 1 {
             log::warn!("{structure}/{name} has {} axes and is not drawn", landscape.axes.len());
             continue;
         }
-        let figure = to_figure(&landscape, &arguments.models)?;
-        let style = style(arguments, figure.panels.len())?;
-        let picture = plot::draw(&figure, &style).map_err(Failure::input)?;
-        let default = [default_output(&arguments.results, structure, name)];
-        let outputs = if arguments.output.is_empty() { &default[..] } else { &arguments.output };
-        for output in outputs {
-            plot::write(&picture, output).map_err(|error| match error {
-                // Half a picture is none.
-                PlotError::Write { ref source, .. } if is_of_the_machine(source.kind()) => {
-                    let _ = std::fs::remove_file(output);
-                    Failure::other(error)
-                }
-                _ => Failure::input(error),
-            })?;
-            log::info!("{}", output.display());
+        let mut figure = to_figure(&landscape, &arguments.models, distances.of(&landscape)?)?;
+        figure.title = arguments.heading(figure.title);
+        let picture = plot::draw(&figure, &arguments.style(figure.panels.len())?).map_err(Failure::input)?;
+        let outputs = match arguments.output.is_empty() {
+            true => {
+                output::check(default, &arguments.results)?;
+                std::slice::from_ref(default)
+            }
+            false => &arguments.output[..],
+        };
+        for path in outputs {
+            output::write(std::slice::from_ref(&picture), path, arguments.dpi)?;
             drawn += 1;
         }
     }
@@ -107,9 +202,53 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
 }
 
-/// Whether writing failed for want of room, which another command line would not help.
-fn is_of_the_machine(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+/// Every landscape and model as a small panel. What cannot be read is left out and named.
+fn sheet(
+    arguments: &Arguments,
+    (results, distances): (&Results, &Distances),
+    chosen: &[(String, String)],
+    path: &Path,
+) -> Result<Ending, Failure> {
+    let mut cells = Vec::new();
+    let mut left_out = Vec::new();
+    for (structure, name) in chosen {
+        let landscape = match results.landscape(structure, name) {
+            Ok(landscape) if landscape.axes.len() <= 2 => landscape,
+            Ok(landscape) => {
+                left_out.push(format!("{structure}/{name}: it has {} axes", landscape.axes.len()));
+                continue;
+            }
+            Err(error) => {
+                left_out.push(format!("{structure}/{name}: {error}"));
+                continue;
+            }
+        };
+        cells.extend(cells_of(&landscape, arguments, distances)?);
+    }
+    let format = Format::of(path).map_err(Failure::input)?;
+    let file = arguments.results.file_name().unwrap_or_default().to_string_lossy();
+    let title = arguments.heading(format!("{file} · {} panels", cells.len()));
+    let pages =
+        plot::sheet(&title, &cells, &arguments.style(2)?, format == Format::Pdf).map_err(Failure::input)?;
+    output::write(&pages, path, arguments.dpi)?;
+    left_out.iter().for_each(|what| log::error!("left out: {what}"));
+    Ok(if left_out.is_empty() { Ending::Complete } else { Ending::Partial })
+}
+
+fn cells_of(
+    landscape: &LandscapeResult,
+    arguments: &Arguments,
+    distances: &Distances,
+) -> Result<Vec<Cell>, Failure> {
+    let figure = to_figure(landscape, &arguments.models, distances.of(landscape)?)?;
+    let axes: Vec<&str> = landscape.axes.iter().map(|a| a.name.as_str()).collect();
+    let several = figure.panels.len() > 1;
+    let cell = |panel: &plot::Panel| {
+        let model = if several { format!(" {}", panel.title) } else { String::new() };
+        let name = format!("{} {}{model}", landscape.structure, axes.join(" "));
+        Cell { name, landscape: plot::Landscape { panels: vec![panel.clone()], ..rows_of(&figure) } }
+    };
+    Ok(figure.panels.iter().map(cell).collect())
 }
 
 /// The landscapes that are asked for.
@@ -129,60 +268,4 @@ fn choose(arguments: &Arguments, results: &Results) -> Result<Vec<(String, Strin
         )));
     }
     Ok(chosen)
-}
-
-fn to_figure(landscape: &LandscapeResult, models: &[String]) -> Result<plot::Landscape, Failure> {
-    let axis = |a: &s2dpes::store::AxisResult| plot::Axis {
-        label: format!("{} ({}, {})", a.coordinate, a.orbit, a.wyckoff),
-        values: a.values.clone(),
-        periodic: a.periodic,
-        reference: Some(a.reference),
-    };
-    let find = |name: &String| {
-        let found = landscape.models.iter().find(|m| m.name == *name);
-        found.ok_or_else(|| {
-            let names: Vec<_> = landscape.models.iter().map(|m| m.name.as_str()).collect();
-            Failure::input(format!("there is no model `{name}`; there is {}", names.join(", ")))
-        })
-    };
-    let chosen = match models {
-        [] => landscape.models.iter().collect(),
-        names => names.iter().map(find).collect::<Result<Vec<_>, _>>()?,
-    };
-    Ok(plot::Landscape {
-        title: format!("{} · {}", landscape.structure, landscape.protostructure),
-        axes: landscape.axes.iter().map(axis).collect(),
-        distance_cost: landscape.distance_cost.clone(),
-        panels: (chosen.iter())
-            .map(|m| Panel {
-                title: m.name.clone(),
-                energy: m.energy.clone(),
-                reference_energy: Some(m.reference_energy).filter(|e| e.is_finite()),
-            })
-            .collect(),
-    })
-}
-
-fn style(arguments: &Arguments, panels: usize) -> Result<Style, Failure> {
-    let width = match &arguments.width {
-        Some(width) => width.parse::<Width>().map_err(Failure::input)?,
-        None if panels <= 1 => Width::Single,
-        None => Width::Double,
-    };
-    Ok(Style {
-        width,
-        relative_to: arguments.relative_to.parse::<RelativeTo>().map_err(Failure::input)?,
-        range: arguments.range,
-        difference: arguments.difference.clone(),
-        colours: arguments.colours.parse::<ColourMap>().map_err(Failure::input)?,
-        columns: arguments.columns,
-        ..Style::default()
-    })
-}
-
-/// `w2n3.h5` -> `w2n3-STRUCTURE-LANDSCAPE.png`.
-fn default_output(results: &Path, structure: &str, landscape: &str) -> PathBuf {
-    let stem = results.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let suffix = if cfg!(feature = "figures") { "png" } else { "svg" };
-    results.with_file_name(format!("{stem}-{structure}-{landscape}.{suffix}"))
 }

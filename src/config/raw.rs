@@ -91,6 +91,13 @@ pub(super) struct OrbitOf {
     pub(super) letter: Option<char>,
 }
 
+/// Of a campaign file only what sets distances.
+#[derive(Deserialize)]
+pub(super) struct DistancesOnly {
+    #[serde(default)]
+    pub(super) distance: DistanceFile,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DistanceFile {
@@ -99,4 +106,5 @@ pub(super) struct DistanceFile {
     pub(super) radii: BTreeMap<String, f64>,
     #[serde(default)]
     pub(super) pairs: BTreeMap<String, f64>,
+    pub(super) cap: Option<bool>,
 }

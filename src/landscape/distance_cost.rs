@@ -5,10 +5,11 @@
 //! orbit contribute alike, so the first sum runs over representatives with their multiplicity.
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
 
-use super::{Axis, EmbeddedAtom, Embedding, RadiiError, Thresholds};
-use crate::crystal::Structure;
+use super::{Axis, EmbeddedAtom, Embedding, Grid, Point, RadiiError, Thresholds};
 use crate::crystal::periodic::Periodic;
+use crate::crystal::{Element, Structure};
 use crate::symmetry::Crystal;
 
 /// How close the atoms of one point are.
@@ -17,6 +18,17 @@ pub struct Separation {
     /// Eq. 1, in Angstrom; 0 where every distance is physical.
     pub cost: f64,
     /// Smallest distance of any two atoms, periodic images included, in Angstrom.
+    pub minimum: f64,
+}
+
+/// Two atoms that are closer than is physical.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TooClose {
+    /// Their elements.
+    pub elements: (Element, Element),
+    /// Their distance in Angstrom.
+    pub distance: f64,
+    /// The smallest physical one, in Angstrom.
     pub minimum: f64,
 }
 
@@ -109,9 +121,35 @@ impl DistanceCost {
         }
         separation
     }
+
+    /// Cost and smallest distance at every node of a grid, row-major.
+    pub fn over(&self, axes: &[Axis], grid: &Grid) -> Vec<Separation> {
+        let at = |point: u32| {
+            let value = |(i, axis): (usize, &Axis)| axis.value(grid.coordinate(Point(point), i));
+            self.at(&axes.iter().enumerate().map(value).collect::<Vec<_>>())
+        };
+        (0..grid.len() as u32).into_par_iter().map(at).collect()
+    }
+
+    /// The pair of atoms that lacks most of its smallest physical distance at the axis values `s`, if one does.
+    pub fn closest(&self, s: &[f64]) -> Option<TooClose> {
+        let positions: Vec<Vector3<f64>> = self.embedding.atoms.iter().map(|a| a.at(s)).collect();
+        let element = |atom: usize| self.embedding.atoms[atom].element;
+        let pairs = self.representatives.iter().flat_map(|r| (0..positions.len()).map(move |j| (r, j)));
+        let close = pairs.map(|(r, j)| {
+            let distance = match j == r.atom {
+                true => self.periodic.shortest,
+                false => self.periodic.distance(&(positions[r.atom] - positions[j])),
+            };
+            TooClose { elements: (element(r.atom), element(j)), distance, minimum: r.thresholds[j] }
+        });
+        let lacks = |close: &TooClose| close.minimum - close.distance;
+        close.filter(|c| lacks(c) > 0.0).max_by(|a, b| lacks(a).total_cmp(&lacks(b)))
+    }
 }
 
-/// Cost and smallest distance of a structure as its file gives it, on the file's cell.
+/// Cost and smallest distance of a structure as its file gives it, on the file's cell. It is judged, not taken for granted,
+/// so that its own distances should not cap the thresholds.
 pub fn structure_separation(
     structure: &Structure,
     thresholds: &Thresholds,

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::axis::check;
 use super::{Axis, AxisError};
+use crate::symmetry::Crystal;
 
 /// A node of a grid: its place in row-major order, the last axis fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,7 +27,13 @@ pub struct Grid {
 const LIMIT: usize = 1 << 31;
 
 impl Grid {
-    pub(super) fn new(axes: &[Axis]) -> Result<Grid, AxisError> {
+    /// The grid of axes that a crystal has.
+    pub fn of(crystal: &Crystal, axes: &[Axis]) -> Result<Grid, AxisError> {
+        check(crystal, axes)?;
+        Self::new(axes)
+    }
+
+    fn new(axes: &[Axis]) -> Result<Grid, AxisError> {
         let shape: Vec<usize> = axes.iter().map(|a| a.points).collect();
         let points = shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
         if points.is_none_or(|n| n > LIMIT) {

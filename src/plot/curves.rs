@@ -4,12 +4,12 @@ use super::colour::curve;
 use super::contour::{is_masked, signed_cost};
 use super::field::{Fields, Layer};
 use super::levels::Ticks;
-use super::map::{both_ends, inputs, marks_of};
+use super::map::{both_ends, inputs, key_of, veil};
 use super::marks::{self, Frame};
 use super::page::{self, Heading, LEADING, MARGIN, TEXT, TICK, centred, ticks_across, upwards, widest};
 use super::svg::{Anchor, Canvas, Length, Path, Svg};
 use super::text::Line;
-use super::{Landscape, Style, Width};
+use super::{Landscape, Masked, Style};
 
 /// Length of the sample of a curve in the legend, and the gaps around it.
 const SAMPLE: f64 = 15.0;
@@ -20,7 +20,7 @@ const BETWEEN: f64 = 10.0;
 pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Svg {
     let page_width = style.width.points();
     let range = span(fields, style);
-    let height = if style.width == Width::Single { 140.0 } else { 190.0 };
+    let height = if style.width.is_narrow() { 140.0 } else { 190.0 };
     let ticks_up = Ticks::new(range, 7);
     let label = landscape.axes.first().map_or_else(|| Line::plain(""), |axis| Line::of_axis(&axis.label));
     let left = MARGIN + TEXT + 4.0 + widest(&ticks_up) + TICK;
@@ -28,7 +28,7 @@ pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Svg {
     let overhang = 0.5 * widest(&ticks_across(x, page_width, 6));
     let width = page_width - left - overhang - MARGIN;
     let ticks = ticks_across(x, width, 6);
-    let heading = Heading::new(landscape, style, marks_of(landscape, fields), width);
+    let heading = Heading::new(landscape, style, &fields.caption, key_of(landscape, fields), width);
     let legend = Legend::new(fields, left, width);
     let top = MARGIN + heading.height() + legend.height() + 4.0;
     let frame = Frame { left, top, width, height, x, y: range };
@@ -36,9 +36,7 @@ pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Svg {
     let mut canvas = Canvas::new();
     heading.draw(&mut canvas, left, MARGIN);
     legend.draw(&mut canvas, MARGIN + heading.height());
-    frame.fill(&mut canvas, "#fff");
-    marks::mask(&mut canvas, &masked_stretches(fields, &frame));
-    curves(&mut canvas, fields, &frame);
+    content(&mut canvas, (fields, style), &frame);
     frame.outline(&mut canvas);
     page::ticks_below(&mut canvas, &frame, &ticks, true);
     page::ticks_left(&mut canvas, &frame, &ticks_up, true);
@@ -50,6 +48,43 @@ pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Svg {
     let at = [left - TICK - widest(&ticks_up) - 4.0, frame.middle()[1]];
     upwards(&mut canvas, fields.quantity.clone(), at, room);
     canvas.finish(page, &landscape.title)
+}
+
+/// Draws the curves small in a frame, without words around it; returns the range of the vertical axis.
+pub fn small(
+    canvas: &mut Canvas,
+    landscape: &Landscape,
+    (fields, style): (&Fields, &Style),
+    frame: &Frame,
+) -> (f64, f64) {
+    let x = (fields.grid.x[0], fields.grid.x[fields.grid.x.len() - 1]);
+    let range = span(fields, style);
+    let frame = Frame { x, y: range, ..*frame };
+    content(canvas, (fields, style), &frame);
+    frame.outline(canvas);
+    signs(canvas, landscape, fields, &frame);
+    let notes = fields.layers.iter().find_map(|layer| layer.note.as_ref().or(Some(&layer.remark)));
+    if let Some(words) = notes.filter(|words| !words.is_empty()) {
+        page::remark(canvas, &frame, words, &[]);
+    }
+    range
+}
+
+/// Mask and curves.
+fn content(canvas: &mut Canvas, (fields, style): (&Fields, &Style), frame: &Frame) {
+    frame.fill(canvas, "#fff");
+    let stretches = masked_stretches(fields, frame);
+    // Curves are seen over the hatching, unless they are to be hidden.
+    match style.masked {
+        Masked::Pale => {
+            marks::mask(canvas, &stretches, veil(fields, style));
+            curves(canvas, fields, frame);
+        }
+        Masked::Hidden => {
+            curves(canvas, fields, frame);
+            marks::mask(canvas, &stretches, veil(fields, style));
+        }
+    }
 }
 
 /// The vertical range: that of the levels, with some air below unless somebody asked for it exactly, or it is
@@ -88,9 +123,11 @@ fn masked_stretches(fields: &Fields, frame: &Frame) -> Vec<Vec<[f64; 2]>> {
 /// The curves, cut off at the frame.
 fn curves(canvas: &mut Canvas, fields: &Fields, frame: &Frame) {
     let [x, y, w, h] = [frame.left, frame.top, frame.width, frame.height].map(Length);
+    // One a frame.
+    let name = format!("at-{x}-{y}");
     canvas.add(format_args!(
-        "<clipPath id=\"frame\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/></clipPath>\n\
-         <g clip-path=\"url(#frame)\" fill=\"none\" stroke-width=\"1.1\">"
+        "<clipPath id=\"{name}\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"/></clipPath>\n\
+         <g clip-path=\"url(#{name})\" fill=\"none\" stroke-width=\"1.1\">"
     ));
     if frame.y.0 < 0.0 && frame.y.1 > 0.0 {
         let ([left, y], [right, _]) = (frame.place([frame.x.0, 0.0]), frame.place([frame.x.1, 0.0]));
@@ -128,7 +165,7 @@ fn curve_of(layer: &Layer, fields: &Fields, frame: &Frame) -> Path {
     path
 }
 
-/// The input structure as a line with a star, the lowest point of each curve as a ring.
+/// The input structure as a line with a star at its energy on each curve, the lowest points of each curve as rings.
 fn signs(canvas: &mut Canvas, landscape: &Landscape, fields: &Fields, frame: &Frame) {
     let inputs = inputs(landscape);
     for [x, _] in &inputs {
@@ -136,18 +173,47 @@ fn signs(canvas: &mut Canvas, landscape: &Landscape, fields: &Fields, frame: &Fr
         let look = "stroke=\"#e3123f\" stroke-width=\".7\" stroke-dasharray=\"2.5 1.5\"";
         canvas.add(format_args!("<path d=\"M{x} {top}V{bottom}\" {look}/>"));
     }
-    for (i, layer) in fields.layers.iter().enumerate() {
-        let Some([lowest, _]) = layer.lowest else { continue };
-        let value = layer.values[lowest];
-        if (frame.y.0..=frame.y.1).contains(&value) {
-            for node in both_ends(landscape, 0, lowest, fields.grid.x.len()) {
-                marks::dot(canvas, frame.place([fields.grid.x[node], value]), curve(i).0);
+    let stars = stars(fields, frame);
+    for [x, _] in &inputs {
+        let x = frame.place([*x, 0.0])[0];
+        for (y, curve_of) in &stars {
+            match curve_of {
+                Some(i) if stars.len() > 1 => marks::star_with(canvas, [x, *y], 4.6, curve(*i).0),
+                _ => marks::star(canvas, [x, *y], 4.6),
             }
         }
     }
-    for [x, _] in &inputs {
-        marks::star(canvas, [frame.place([*x, 0.0])[0], frame.top + 7.0], 4.6);
+    for (i, layer) in fields.layers.iter().enumerate() {
+        let Some(lowest) = &layer.lowest else { continue };
+        for [node, _] in &lowest.nodes {
+            for node in both_ends(landscape, 0, *node, fields.grid.x.len()) {
+                let value = layer.values[node];
+                if (frame.y.0..=frame.y.1).contains(&value) {
+                    marks::dot(canvas, frame.place([fields.grid.x[node], value]), curve(i).0, lowest.at_edge);
+                }
+            }
+        }
     }
+}
+
+/// Heights on the page of the stars and which curve they belong to: one a curve, and one for all that meet. An energy
+/// beyond the frame is at its border. If no model has one, the star only shows the coordinate, at the top.
+fn stars(fields: &Fields, frame: &Frame) -> Vec<(f64, Option<usize>)> {
+    /// Stars that are nearer than this are one, in points.
+    const APART: f64 = 2.0;
+    let mut stars: Vec<(f64, Option<usize>)> = Vec::new();
+    for (i, layer) in fields.layers.iter().enumerate() {
+        let Some(value) = layer.input.filter(|value| value.is_finite()) else { continue };
+        let y = frame.place([frame.x.0, value.clamp(frame.y.0, frame.y.1)])[1];
+        match stars.iter_mut().find(|(other, _)| (other - y).abs() < APART) {
+            Some(star) => star.1 = None,
+            None => stars.push((y, Some(i))),
+        }
+    }
+    if stars.is_empty() {
+        stars.push((frame.top + 7.0, None));
+    }
+    stars
 }
 
 /// The names of the curves in rows above the frame.
@@ -162,7 +228,8 @@ impl Legend {
         let mut entries = Vec::new();
         for layer in &fields.layers {
             let empty = layer.values.iter().all(|value| value.is_nan());
-            let why = layer.note.as_deref().filter(|_| empty);
+            let remark = Some(layer.remark.as_str()).filter(|remark| !remark.is_empty());
+            let why = layer.note.as_deref().filter(|_| empty).or(remark);
             let name = why.map_or_else(|| layer.title.clone(), |why| format!("{} ({why})", layer.title));
             let (name, size) = Line::plain(name).fitted(TEXT, width - SAMPLE - BESIDE_SAMPLE);
             let end = x + SAMPLE + BESIDE_SAMPLE + name.width(size);

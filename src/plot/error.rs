@@ -33,6 +33,12 @@ pub enum PlotError {
     /// Too few or too many levels.
     #[error("the number of levels must be from 2 to 64, not {0}")]
     Levels(usize),
+    /// Too narrow or too wide, or no number.
+    #[error("the width of a figure must be from 2 to 40 inches, not {0}")]
+    Width(f64),
+    /// Too coarse or too fine.
+    #[error("the resolution of a .png must be from 20 to 1200 pixels an inch, not {0}")]
+    Resolution(f64),
     /// The model to compare with is not among the panels.
     #[error("there is no model \"{wanted}\" to compare with; there is {known}")]
     UnknownModel {
@@ -66,6 +72,14 @@ pub enum PlotError {
          build it with `--features figures`, or convert the .svg (Inkscape, rsvg-convert)", .0.display()
     )]
     NoFigures(PathBuf),
+    /// Several pages, or none, for a format that has one.
+    #[error("{}: {count} pages do not fit one picture; write a .pdf", path.display())]
+    Pages {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
     /// The SVG could not be turned into pixels or PDF.
     #[error("cannot render the figure: {0}")]
     Render(String),

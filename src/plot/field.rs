@@ -1,7 +1,9 @@
-//! From energies to what is drawn: zero subtracted, difference taken, lowest points found, levels chosen.
+//! From energies to what is drawn: zero subtracted, difference taken, levels chosen.
 
 use super::contour::{Grid, is_masked};
 use super::levels::{self, Levels, number};
+use super::minimum::Lowest;
+use super::surface::{self, Surface};
 use super::text::{Line, Shape};
 use super::{Landscape, Panel, PlotError, RelativeTo, Style};
 
@@ -16,6 +18,8 @@ pub struct Fields {
     pub levels: Levels,
     /// What the levels measure, e.g. "E − E_min (eV/atom)".
     pub quantity: Line,
+    /// What has to be known besides; may be empty.
+    pub caption: String,
 }
 
 /// One panel or curve.
@@ -24,30 +28,25 @@ pub struct Layer {
     pub title: String,
     /// eV/atom, `[ny][nx]`, NaN where there is nothing to draw; may be infinite upwards.
     pub values: Vec<f64>,
-    /// Coordinate index `[x, y]` of the model's lowest point outside the mask.
-    pub lowest: Option<[usize; 2]>,
-    /// What to say instead of, or besides, a picture.
+    /// The model's lowest point outside the mask.
+    pub lowest: Option<Lowest>,
+    /// Value of the input structure in eV/atom.
+    pub input: Option<f64>,
+    /// Values below this are beyond reason.
+    floor: f64,
+    /// What to say instead of a picture, or of a constant one.
     pub note: Option<String>,
+    /// What to say besides; may be empty.
+    pub remark: String,
 }
 
 /// Energies that can be drawn stay within this, in eV/atom.
 pub const LIMIT: f64 = 1e9;
 
-/// Energies on the closed grid with their zero.
-struct Surface {
-    values: Vec<f64>,
-    lowest: Option<usize>,
-    zero: Result<f64, &'static str>,
-}
-
 impl Fields {
     pub fn new(landscape: &Landscape, style: &Style) -> Result<Self, PlotError> {
         let axis = |i: usize| landscape.axes.get(i).map_or_else(|| vec![0.0], |axis| axis.drawn());
         let grid = Grid { x: axis(0), y: axis(1) };
-        let cost = closed(landscape, &landscape.distance_cost);
-        let masked: Vec<bool> = cost.iter().map(|cost| is_masked(*cost)).collect();
-        let surface = |panel: &Panel| Surface::new(closed(landscape, &panel.energy), &masked, panel, style);
-        let surfaces: Vec<Surface> = landscape.panels.iter().map(surface).collect();
         let without_reference = |panel: &Panel| !panel.reference_energy.is_some_and(f64::is_finite);
         if style.relative_to == RelativeTo::Reference && landscape.panels.iter().all(without_reference) {
             return Err(PlotError::NoReferenceEnergy);
@@ -56,20 +55,25 @@ impl Fields {
             Some(name) => Some(base_of(landscape, name)?),
             None => None,
         };
-        let layers: Vec<Layer> = (0..surfaces.len())
-            .filter(|i| Some(*i) != base)
-            .map(|i| {
-                let title = landscape.panels[i].title.clone();
-                layer(title, &surfaces[i], base.map(|base| &surfaces[base]), grid.x.len())
-            })
+        let surfaces = surface::surfaces(landscape, style);
+        let others = (0..surfaces.len()).filter(|i| Some(*i) != base);
+        let mut layers: Vec<Layer> = others
+            .map(|i| layer(&landscape.panels[i].title, &surfaces[i], base.map(|base| &surfaces[base])))
             .collect();
-        let levels = levels(&layers, &masked, style);
-        Ok(Self { grid, cost, layers, levels, quantity: quantity(style) })
+        let levels = levels(&mut layers, &surface::open(landscape), style);
+        layers.iter_mut().for_each(|layer| layer.values = closed(landscape, &layer.values));
+        let cost = closed(landscape, &landscape.distance_cost);
+        Ok(Self { grid, cost, layers, levels, quantity: quantity(style), caption: caption(style) })
     }
 
     /// Nodes along both axes.
     pub fn shape(&self) -> (usize, usize) {
         (self.grid.x.len(), self.grid.y.len())
+    }
+
+    /// True if there is no point outside the mask.
+    pub fn is_all_masked(&self) -> bool {
+        self.cost.iter().all(|cost| is_masked(*cost))
     }
 }
 
@@ -95,58 +99,39 @@ fn closed(landscape: &Landscape, values: &[f64]) -> Vec<f64> {
     (0..drawn(1)).flat_map(|y| (0..drawn(0)).map(move |x| values[x % n0 * n1 + y % n1])).collect()
 }
 
-impl Surface {
-    fn new(mut values: Vec<f64>, masked: &[bool], panel: &Panel, style: &Style) -> Self {
-        values.iter_mut().for_each(|value| *value = sensible(*value));
-        let lowest = (0..values.len())
-            .filter(|i| values[*i].is_finite() && !masked[*i])
-            .min_by(|a, b| values[*a].total_cmp(&values[*b]));
-        let computed = values.iter().any(|value| value.is_finite());
-        let zero = match (style.relative_to, lowest, panel.reference_energy.filter(|e| e.is_finite())) {
-            _ if !computed => Err("not computed"),
-            (RelativeTo::Absolute, ..) => Ok(0.0),
-            (RelativeTo::Minimum, Some(lowest), _) => Ok(values[lowest]),
-            (RelativeTo::Minimum, None, _) => Err("no point outside the mask"),
-            (RelativeTo::Reference, _, Some(energy)) => Ok(energy),
-            (RelativeTo::Reference, _, None) => Err("energy of the input structure not computed"),
-        };
-        Self { values, lowest, zero }
-    }
-}
-
-/// Energies beyond all reason are repulsion that left the model's precision if they are high: infinite, drawn as
-/// what lies above the levels. If they are low, they are no energies.
-fn sensible(energy: f64) -> f64 {
-    match energy {
-        e if e > LIMIT => f64::INFINITY,
-        e if e < -LIMIT => f64::NAN,
-        e => e,
-    }
-}
-
-fn layer(title: String, surface: &Surface, base: Option<&Surface>, nx: usize) -> Layer {
-    let relative = |surface: &Surface, i: usize, zero: f64| surface.values[i] - zero;
-    let indices = 0..surface.values.len();
-    let values: Result<Vec<f64>, String> = match (surface.zero, base.map(|base| (base, base.zero))) {
-        (Err(reason), _) => Err(reason.into()),
-        (_, Some((_, Err(reason)))) => Err(format!("model to compare with: {reason}")),
-        (Ok(zero), None) => Ok(indices.map(|i| relative(surface, i, zero)).collect()),
-        (Ok(zero), Some((base, Ok(base_zero)))) => {
-            Ok(indices.map(|i| relative(surface, i, zero) - relative(base, i, base_zero)).collect())
+fn layer(title: &str, surface: &Surface, base: Option<&Surface>) -> Layer {
+    let without = |note: String| Layer {
+        title: title.to_owned(),
+        values: vec![f64::NAN; surface.values.len()],
+        lowest: None,
+        input: None,
+        floor: f64::NEG_INFINITY,
+        note: Some(note),
+        remark: String::new(),
+    };
+    let (zero, base) = match (surface.zero, base.map(|base| (base, base.zero))) {
+        (Err(reason), _) => return without(reason.into()),
+        (_, Some((_, Err(reason)))) => return without(format!("model to compare with: {reason}")),
+        (Ok(zero), None) => (zero, None),
+        (Ok(zero), Some((base, Ok(base_zero)))) => (zero, Some((base, base_zero))),
+    };
+    let relative = |i: usize, energy: f64| {
+        energy - zero - base.map_or(0.0, |(base, base_zero)| base.values[i] - base_zero)
+    };
+    let values: Vec<f64> =
+        surface.values.iter().enumerate().map(|(i, energy)| relative(i, *energy)).collect();
+    let input = match base {
+        None => surface.reference.map(|energy| energy - zero),
+        Some((base, base_zero)) => {
+            surface.reference.zip(base.reference).map(|(a, b)| (a - zero) - (b - base_zero))
         }
     };
-    let lowest = surface.lowest.map(|i| [i % nx, i / nx]);
-    match values {
-        Ok(values) => {
-            let shown = if base.is_none() { &surface.values } else { &values };
-            let note = constant(&values).map(|i| format!("constant: {}\u{a0}eV/atom", number(shown[i], 4)));
-            // On a constant field every point is the lowest.
-            Layer { title, lowest: lowest.filter(|_| note.is_none()), values, note }
-        }
-        Err(note) => {
-            Layer { title, values: vec![f64::NAN; surface.values.len()], lowest: None, note: Some(note) }
-        }
-    }
+    let shown = if base.is_none() { &surface.values } else { &values };
+    let note = constant(&values).map(|i| format!("constant: {}\u{a0}eV/atom", number(shown[i], 4)));
+    // On a constant field every point is the lowest.
+    let lowest = surface.lowest.clone().filter(|_| note.is_none());
+    let floor = surface.floor - zero;
+    Layer { title: title.to_owned(), values, lowest, input, floor, note, remark: surface.remark.clone() }
 }
 
 /// Index of some value if all values are the same number, to a micro-electronvolt.
@@ -177,34 +162,79 @@ fn quantity(style: &Style) -> Line {
     }
 }
 
-/// One set of levels for all panels.
-fn levels(layers: &[Layer], masked: &[bool], style: &Style) -> Levels {
-    let drawn = || layers.iter().flat_map(|layer| layer.values.iter().copied().zip(masked));
-    let finite = || drawn().filter(|(value, _)| value.is_finite());
-    let mut sample: Vec<f64> = finite().filter(|(_, masked)| !**masked).map(|(value, _)| value).collect();
-    if sample.is_empty() {
-        sample = finite().map(|(value, _)| value).collect();
-    }
-    let edges = match (style.range, style.difference.is_some()) {
-        (None, difference) if sample.is_empty() => {
-            levels::exactly((if difference { -1.0 } else { 0.0 }, 1.0), style.levels)
-        }
+/// What a difference is relative to.
+fn caption(style: &Style) -> String {
+    let Some(model) = &style.difference else { return String::new() };
+    let zero = match style.relative_to {
+        RelativeTo::Minimum => "each model relative to its own minimum",
+        RelativeTo::Reference => "each model relative to its energy of the input structure",
+        RelativeTo::Absolute => "energies as the models give them",
+    };
+    format!("Difference from {model}, {zero}")
+}
+
+/// A panel whose values reach so many times as far as those of the others (their median) does not count for the levels.
+const FAR: f64 = 5.0;
+
+/// One set of levels for all panels; those that do not count for them get a remark.
+fn levels(layers: &mut [Layer], open: &[bool], style: &Style) -> Levels {
+    let is_difference = style.difference.is_some();
+    let samples: Vec<Vec<f64>> = layers.iter().map(|layer| sample(layer, open, is_difference)).collect();
+    let from_zero = is_difference || style.relative_to == RelativeTo::Minimum;
+    let floor = |sample: &[f64]| if from_zero { 0.0 } else { sample_minimum(sample) };
+    let reach: Vec<f64> = samples.iter().map(|s| robust_top(floor(s), &mut s.clone()) - floor(s)).collect();
+    let counts: Vec<bool> = (0..reach.len()).map(|i| counts(&reach, i)).collect();
+    let mut sample: Vec<f64> = samples
+        .into_iter()
+        .zip(&counts)
+        .filter(|(_, counts)| **counts)
+        .flat_map(|(sample, _)| sample)
+        .collect();
+    let edges = match (style.range, is_difference) {
         (Some(range), false) => levels::exactly(range, style.levels),
         (Some((low, high)), true) => levels::symmetric_exactly(low.abs().max(high.abs()), style.levels),
+        (None, _) if sample.is_empty() => {
+            levels::exactly((if is_difference { -1.0 } else { 0.0 }, 1.0), style.levels)
+        }
         (None, false) => {
-            let floor = if style.relative_to == RelativeTo::Minimum { 0.0 } else { sample_minimum(&sample) };
+            let floor = floor(&sample);
             levels::covering(wide_enough(floor, robust_top(floor, &mut sample)), style.levels)
         }
-        (None, true) => {
-            sample.iter_mut().for_each(|value| *value = value.abs());
-            levels::symmetric(wide_enough(0.0, robust_top(0.0, &mut sample)).1, style.levels)
-        }
+        (None, true) => levels::symmetric(wide_enough(0.0, robust_top(0.0, &mut sample)).1, style.levels),
     };
-    let levels = Levels { edges, under: false, over: false };
+    let mut levels = Levels { edges, under: false, over: false };
     let (low, high) = levels.range();
-    let (under, over) = drawn()
-        .fold((false, false), |(under, over), (value, _)| (under || value < low, over || value > high));
-    Levels { under, over, ..levels }
+    for (layer, counts) in layers.iter_mut().zip(counts) {
+        levels.under |= layer.values.iter().any(|value| *value < low);
+        levels.over |= layer.values.iter().any(|value| *value > high);
+        if !counts && style.range.is_none() && layer.remark.is_empty() {
+            let open = layer.values.iter().zip(open).filter(|(value, open)| value.is_finite() && **open);
+            let far =
+                open.map(|(value, _)| *value).fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+            layer.remark = format!("beyond the range: to {}\u{a0}eV/atom", surface::rough(far));
+        }
+    }
+    levels
+}
+
+/// The values that the levels are made for: those outside the mask, or the nearest to it if all are masked. What is
+/// below reason is left out; it has its own remark.
+fn sample(layer: &Layer, open: &[bool], is_difference: bool) -> Vec<f64> {
+    let finite = layer.values.iter().zip(open).filter(|(value, open)| value.is_finite() && **open);
+    match is_difference {
+        true => finite.map(|(value, _)| value.abs()).collect(),
+        false => finite.map(|(value, _)| *value).filter(|value| *value >= layer.floor).collect(),
+    }
+}
+
+/// Whether panel `i` counts for the levels that all panels share, by how far the panels reach.
+fn counts(reach: &[f64], i: usize) -> bool {
+    let mut others: Vec<f64> =
+        (0..reach.len()).filter(|j| *j != i).map(|j| reach[j]).filter(|reach| *reach > 1e-6).collect();
+    others.sort_by(f64::total_cmp);
+    // Of two, the smaller.
+    let median = others.get(others.len().saturating_sub(1) / 2);
+    median.is_none_or(|median| reach[i] <= FAR * median)
 }
 
 fn sample_minimum(sample: &[f64]) -> f64 {

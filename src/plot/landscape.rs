@@ -20,7 +20,7 @@ pub struct Axis {
 }
 
 /// The energies of one model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Panel {
     /// Name of the model.
     pub title: String,
@@ -28,10 +28,12 @@ pub struct Panel {
     pub energy: Vec<f64>,
     /// Energy of the input structure in eV/atom, if it was computed.
     pub reference_energy: Option<f64>,
+    /// Row-major index of the point that each point is equal to by symmetry, if that is known.
+    pub equal_to: Option<Vec<u32>>,
 }
 
 /// One landscape, by one or more models on the same grid.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Landscape {
     /// Heading of the figure, e.g. `W₂N₃ · A3B2_oP20_62_3c_2c:N-W`.
     pub title: String,
@@ -39,6 +41,10 @@ pub struct Landscape {
     pub axes: Vec<Axis>,
     /// Distance cost in Angstrom, row-major `[n0][n1]` (or `[n0]`); above zero a point counts as masked.
     pub distance_cost: Vec<f64>,
+    /// What the key adds about the cost, e.g. `P-O from 1.51 Å`; may be empty.
+    pub cost_remark: String,
+    /// What a picture whose points are all masked says of the reason, e.g. `P-O 1.49 Å < 1.54 Å`; may be empty.
+    pub closest: String,
     /// One panel (or curve) a model, in the order of drawing.
     pub panels: Vec<Panel>,
 }
@@ -59,7 +65,12 @@ impl Landscape {
             false => Err(PlotError::Shape { array, found, expected }),
         };
         shape("the distance cost".into(), self.distance_cost.len())?;
-        self.panels.iter().try_for_each(|panel| shape(format!("\"{}\"", panel.title), panel.energy.len()))
+        for panel in &self.panels {
+            shape(format!("\"{}\"", panel.title), panel.energy.len())?;
+            let equal_to = panel.equal_to.as_ref().map_or(expected, Vec::len);
+            shape(format!("what is equal in \"{}\"", panel.title), equal_to)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,9 +3,9 @@
 use super::bar::Bar;
 use super::field::{Fields, Layer};
 use super::levels::Ticks;
-use super::marks::{Frame, Mark};
+use super::marks::{Entry, Frame};
 use super::page::{Heading, LEADING, MARGIN, Name, TEXT, TICK, ticks_across, widest};
-use super::{Landscape, Style, Width};
+use super::{Landscape, Style};
 
 /// Largest side of a panel in points: a single one need not fill a page.
 const LARGEST: f64 = 230.0;
@@ -46,12 +46,12 @@ struct Across {
 }
 
 impl Layout {
-    pub fn new(landscape: &Landscape, fields: &Fields, style: &Style, marks: Vec<Mark>) -> Self {
+    pub fn new(landscape: &Landscape, fields: &Fields, style: &Style, entries: Vec<Entry>) -> Self {
         let columns = columns(fields.layers.len(), style);
-        let beside = style.width == Width::Double || columns == 1;
+        let beside = !style.width.is_narrow() || columns == 1;
         let Across { ticks, left, gap, side, bar: bar_width } = across(fields, style, columns, beside);
         let width = side * columns as f64 + gap * (columns - 1) as f64;
-        let heading = Heading::new(landscape, style, marks, width + bar_width);
+        let heading = Heading::new(landscape, style, &fields.caption, entries, width + bar_width);
         let names = names(fields, side + 4.0);
         // Each row has above it what its longest name needs.
         let above = |row: &[Name]| row.iter().map(Name::height).fold(0.0, f64::max);
@@ -95,13 +95,13 @@ impl Layout {
 
 /// How many panels stand side by side.
 fn columns(panels: usize, style: &Style) -> usize {
-    let suited = match (style.width, panels) {
-        (Width::Single, _) => panels.min(2),
-        (Width::Double, 0..=4) => panels,
-        (Width::Double, 5 | 6 | 9) => 3,
-        (Width::Double, _) => 4,
+    let suited = match (style.width.is_narrow(), panels) {
+        (true, _) => panels.min(2),
+        (false, 0..=4) => panels,
+        (false, 5 | 6 | 9) => 3,
+        (false, _) => 4,
     };
-    let most = if style.width == Width::Single { 3 } else { 6 };
+    let most = if style.width.is_narrow() { 3 } else { 6 };
     style.columns.unwrap_or(suited).clamp(1, panels.clamp(1, most))
 }
 

@@ -122,6 +122,11 @@ fn unease(values: &[f64], (low, high): (f64, f64), ideal: f64) -> f64 {
     (values.len() as f64 - ideal).abs() + ends
 }
 
+/// Decimals that tell apart what differs by a hundredth of `span`.
+pub fn decimals_of(span: f64) -> usize {
+    (2.0 - span.abs().max(1e-9).log10().ceil()).clamp(0.0, 6.0) as usize
+}
+
 /// Decimals that show a multiple of `step` completely.
 fn decimals(step: f64) -> usize {
     let is_shown = |n: &i32| {

@@ -4,18 +4,17 @@ use super::colour::{ColourMap, Palette};
 use super::contour::{Region, contours, is_masked, masked, missing};
 use super::field::{Fields, Layer};
 use super::layout::Layout;
-use super::marks::{self, Frame, Mark};
+use super::marks::{self, Entry, Frame, Mark, THIN_VEIL, VEIL};
 use super::page::{self, MARGIN, TEXT, centred, upwards};
 use super::svg::{Canvas, Path, Svg};
 use super::text::Line;
-use super::{Landscape, PlotError, Style};
+use super::{Landscape, Masked, PlotError, Style};
 
 /// Draws the figure.
 pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Result<Svg, PlotError> {
-    let layout = Layout::new(landscape, fields, style, marks_of(landscape, fields));
+    let layout = Layout::new(landscape, fields, style, key_of(landscape, fields));
     let palette = Palette::new(colours(style), &fields.levels);
-    let shared =
-        Shared { landscape, fields, palette, lines: style.lines, mask: masked(&fields.grid, &fields.cost)? };
+    let shared = Shared { landscape, fields, palette, style, mask: masked(&fields.grid, &fields.cost)? };
     let mut canvas = Canvas::new();
     layout.heading.draw(&mut canvas, layout.block.left, MARGIN);
     for (i, (layer, frame)) in fields.layers.iter().zip(&layout.frames).enumerate() {
@@ -31,6 +30,25 @@ pub fn draw(landscape: &Landscape, fields: &Fields, style: &Style) -> Result<Svg
     Ok(canvas.finish(layout.page, &landscape.title))
 }
 
+/// Draws the first layer small in a frame, without words around it; returns the range of its levels.
+pub fn small(
+    canvas: &mut Canvas,
+    landscape: &Landscape,
+    (fields, style): (&Fields, &Style),
+    frame: &Frame,
+) -> Result<(f64, f64), PlotError> {
+    let palette = Palette::new(colours(style), &fields.levels);
+    let shared = Shared { landscape, fields, palette, style, mask: masked(&fields.grid, &fields.cost)? };
+    let ends = |nodes: &[f64]| (nodes[0], nodes[nodes.len() - 1]);
+    let frame = Frame { x: ends(&fields.grid.x), y: ends(&fields.grid.y), ..*frame };
+    if let Some(layer) = fields.layers.first() {
+        shared.panel(canvas, layer, &frame)?;
+        frame.outline(canvas);
+        shared.signs(canvas, layer, &frame);
+    }
+    Ok(fields.levels.range())
+}
+
 /// The map that suits the values.
 fn colours(style: &Style) -> ColourMap {
     match (style.difference.is_some(), style.colours.is_diverging()) {
@@ -39,24 +57,34 @@ fn colours(style: &Style) -> ColourMap {
     }
 }
 
-/// The marks that occur on some panel.
-pub fn marks_of(landscape: &Landscape, fields: &Fields) -> Vec<Mark> {
-    let mut marks = Vec::new();
+/// The marks that occur on some panel, and what they mean.
+pub fn key_of(landscape: &Landscape, fields: &Fields) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut add = |mark: Mark, words: &str| entries.push(Entry { mark, words: words.to_owned() });
     if !inputs(landscape).is_empty() {
-        marks.push(Mark::Input);
+        add(Mark::Input, "input structure");
     }
-    if fields.layers.iter().any(|layer| layer.lowest.is_some()) {
-        marks.push(Mark::Lowest);
+    let lowest = || fields.layers.iter().filter_map(|layer| layer.lowest.as_ref());
+    let is_one_of_many = |at_edge: bool| lowest().any(|l| l.at_edge == at_edge && l.nodes.len() < l.equal);
+    if lowest().any(|lowest| !lowest.at_edge) {
+        let of_many = if is_one_of_many(false) { "minimum (of equal ones the nearest)" } else { "minimum" };
+        add(Mark::Lowest, of_many);
+    }
+    if lowest().any(|lowest| lowest.at_edge) {
+        let of_many = if is_one_of_many(true) { " (of equal ones the nearest)" } else { "" };
+        add(Mark::Edge, &format!("lowest point, at the edge of the mask{of_many}"));
     }
     if fields.cost.iter().any(|cost| is_masked(*cost)) {
-        marks.push(Mark::Masked);
+        let remark = &landscape.cost_remark;
+        let remark = if remark.is_empty() { String::new() } else { format!(" ({remark})") };
+        add(Mark::Masked, &format!("distance cost > 0{remark}"));
     }
     // A panel without any value says so itself.
     let partly = |layer: &Layer| layer.note.is_none() && layer.values.iter().any(|value| value.is_nan());
     if fields.layers.iter().any(partly) {
-        marks.push(Mark::Missing);
+        add(Mark::Missing, "no energy");
     }
-    marks
+    entries
 }
 
 /// Coordinates of the input structure, its images on the borders included; empty if it is outside.
@@ -86,7 +114,7 @@ struct Shared<'a> {
     landscape: &'a Landscape,
     fields: &'a Fields,
     palette: Palette,
-    lines: bool,
+    style: &'a Style,
     mask: Region,
 }
 
@@ -102,7 +130,7 @@ impl Shared<'_> {
                 "<path class=\"missing\" d=\"{path}\" fill=\"#fff\" fill-rule=\"evenodd\"/>"
             ));
         }
-        marks::mask(canvas, &frame.rings(&self.mask));
+        marks::mask(canvas, &frame.rings(&self.mask), veil(self.fields, self.style));
         Ok(())
     }
 
@@ -123,7 +151,7 @@ impl Shared<'_> {
         let last = steps.len() - usize::from(!levels.over);
         let edges: Vec<f64> = steps[first..last].iter().map(|step| step.0).collect();
         let line =
-            if self.lines { " stroke=\"#000\" stroke-opacity=\".3\" stroke-width=\".25\"" } else { "" };
+            if self.style.lines { " stroke=\"#000\" stroke-opacity=\".3\" stroke-width=\".25\"" } else { "" };
         for (region, (_, colour)) in
             contours(&self.fields.grid, &values, &edges)?.iter().zip(&steps[first..last])
         {
@@ -136,26 +164,49 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// What stands over the frame: the note, the input structure, the lowest point.
+    /// What stands over the frame: the note, the input structure, the lowest points.
     fn signs(&self, canvas: &mut Canvas, layer: &Layer, frame: &Frame) {
         let inputs: Vec<[f64; 2]> = inputs(self.landscape).iter().map(|input| frame.place(*input)).collect();
+        let lowest: Vec<[f64; 2]> = self.lowest(layer).iter().map(|place| frame.place(*place)).collect();
         if let Some(words) = &layer.note {
             page::note(canvas, frame, words, &inputs);
+        } else if !layer.remark.is_empty() {
+            page::remark(canvas, frame, &layer.remark, &[&inputs[..], &lowest[..]].concat());
         }
-        let radius = if frame.width < 120.0 { 4.0 } else { 4.6 };
+        let radius = match frame.width {
+            width if width < 90.0 => 2.8,
+            width if width < 120.0 => 4.0,
+            _ => 4.6,
+        };
         for input in inputs {
             marks::star(canvas, input, radius);
         }
         // Over the star and around it, so that both show where they meet.
-        if let Some([x, y]) = layer.lowest {
-            let (nx, ny) = self.fields.shape();
-            for y in both_ends(self.landscape, 1, y, ny) {
-                for x in both_ends(self.landscape, 0, x, nx) {
-                    let place = frame.place([self.fields.grid.x[x], self.fields.grid.y[y]]);
-                    marks::ring(canvas, place, radius + 1.7);
-                }
-            }
+        let broken = layer.lowest.as_ref().is_some_and(|lowest| lowest.at_edge);
+        for place in lowest {
+            marks::ring(canvas, place, radius + 1.7, broken);
         }
+    }
+
+    /// Coordinates of the lowest points, their images on the borders included.
+    fn lowest(&self, layer: &Layer) -> Vec<[f64; 2]> {
+        let (nx, ny) = self.fields.shape();
+        let nodes = layer.lowest.iter().flat_map(|lowest| &lowest.nodes);
+        let images = nodes.flat_map(|[x, y]| {
+            let columns = both_ends(self.landscape, 0, *x, nx);
+            let rows = both_ends(self.landscape, 1, *y, ny);
+            rows.into_iter().flat_map(move |y| columns.clone().into_iter().map(move |x| [x, y]))
+        });
+        images.map(|[x, y]| [self.fields.grid.x[x], self.fields.grid.y[y]]).collect()
+    }
+}
+
+/// Opacity of the veil over masked energies: thinner where there is nothing else to see.
+pub fn veil(fields: &Fields, style: &Style) -> f64 {
+    match style.masked {
+        Masked::Hidden => 1.0,
+        Masked::Pale if fields.is_all_masked() => THIN_VEIL,
+        Masked::Pale => VEIL,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::contour::Region;
 use super::svg::{Anchor, Canvas, Length, Path};
-use super::text::Line;
+use super::text::{self, Line};
 
 /// A rectangle of the page with coordinates on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +43,12 @@ impl Frame {
         region.rings.iter().map(|ring| ring.iter().map(|point| self.place(*point)).collect()).collect()
     }
 
+    /// Its outline, closed.
+    pub fn corners(&self) -> Vec<[f64; 2]> {
+        let (x, y, right, bottom) = (self.left, self.top, self.right(), self.bottom());
+        vec![[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]
+    }
+
     /// Fills the frame.
     pub fn fill(&self, canvas: &mut Canvas, colour: impl std::fmt::Display) {
         self.rect(canvas, format_args!("fill=\"{colour}\""));
@@ -65,7 +71,12 @@ impl Frame {
 }
 
 /// Marks the input structure. White around red, it shows on every colour of the maps.
-pub fn star(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
+pub fn star(canvas: &mut Canvas, at: [f64; 2], radius: f64) {
+    star_with(canvas, at, radius, "#fff");
+}
+
+/// A star with a rim of another colour.
+pub fn star_with(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64, rim: impl std::fmt::Display) {
     let mut path = Path::default();
     for corner in 0..10 {
         let angle = std::f64::consts::PI * (f64::from(corner) / 5.0 - 0.5);
@@ -79,43 +90,55 @@ pub fn star(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
     }
     path.close();
     canvas.add(format_args!(
-        "<path class=\"input\" transform=\"translate({} {})\" d=\"{path}\" fill=\"#e3123f\" stroke=\"#fff\" \
+        "<path class=\"input\" transform=\"translate({} {})\" d=\"{path}\" fill=\"#e3123f\" stroke=\"{rim}\" \
          stroke-width=\".6\"/>",
         Length(x),
         Length(y)
     ));
 }
 
-/// Marks the lowest point of a map: a dark ring with a white rim, for light and dark ground. A star fits inside.
-pub fn ring(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64) {
+/// Marks the lowest point of a map: a dark ring with a white rim, for light and dark ground. A star fits inside. It is
+/// broken where the point is no minimum but the end of the region outside the mask.
+pub fn ring(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64, broken: bool) {
+    let dashes = if broken {
+        format!(" stroke-dasharray=\"{:.2}\"", radius * std::f64::consts::PI / 6.0)
+    } else {
+        String::new()
+    };
     let (x, y, r) = (Length(x), Length(y), Length(radius));
     canvas.add(format_args!(
         "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2.2\"/>"
     ));
     canvas.add(format_args!(
         "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#000\" \
-         stroke-width=\".9\"/>"
+         stroke-width=\".9\"{dashes}/>"
     ));
 }
 
-/// Marks the lowest point of a curve: a small white disc with a rim of the curve's colour.
-pub fn dot(canvas: &mut Canvas, [x, y]: [f64; 2], rim: impl std::fmt::Display) {
+/// Marks the lowest point of a curve: a ring of the curve's colour on white, broken as that of a map.
+pub fn dot(canvas: &mut Canvas, [x, y]: [f64; 2], rim: impl std::fmt::Display, broken: bool) {
     let (x, y) = (Length(x), Length(y));
+    let dashes = if broken { " stroke-dasharray=\"1.26\"" } else { "" };
     canvas.add(format_args!(
-        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"1.9\" fill=\"#fff\" stroke=\"{rim}\" \
-         stroke-width=\".8\"/>"
+        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"2.4\" fill=\"#fff\" stroke=\"{rim}\" \
+         stroke-width=\".9\"{dashes}/>"
     ));
 }
+
+/// Opacity of the veil over masked energies.
+pub const VEIL: f64 = 0.68;
+/// Where nothing else is drawn.
+pub const THIN_VEIL: f64 = 0.4;
 
 /// Veils and hatches the masked region. `rings` are in points on the page.
-pub fn mask(canvas: &mut Canvas, rings: &[Vec<[f64; 2]>]) {
+pub fn mask(canvas: &mut Canvas, rings: &[Vec<[f64; 2]>], veil: f64) {
     let mut outline = Path::default();
     rings.iter().for_each(|ring| outline.ring(ring));
     if outline.is_empty() {
         return;
     }
     canvas.add(format_args!(
-        "<path class=\"masked\" d=\"{outline}\" fill=\"#fff\" fill-opacity=\".68\" fill-rule=\"evenodd\" \
+        "<path class=\"masked\" d=\"{outline}\" fill=\"#fff\" fill-opacity=\"{veil}\" fill-rule=\"evenodd\" \
          stroke=\"#333\" stroke-width=\".5\"/>"
     ));
     let lines = hatch(rings, 3.4);
@@ -150,68 +173,66 @@ fn hatch(rings: &[Vec<[f64; 2]>], spacing: f64) -> Path {
 }
 
 /// What the key can explain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     Input,
     Lowest,
+    /// The lowest point, where the energy falls on into the mask.
+    Edge,
     Masked,
     Missing,
 }
 
-impl Mark {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Input => "input structure",
-            Self::Lowest => "minimum",
-            Self::Masked => "distance cost > 0",
-            Self::Missing => "no energy",
-        }
-    }
+/// A mark and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub mark: Mark,
+    pub words: String,
 }
 
 /// Size of the key's text in points.
-const KEY_SIZE: f64 = 7.5;
+pub const KEY_SIZE: f64 = 7.5;
 /// Room for a symbol and the gap behind it.
 const SYMBOL: f64 = 12.0;
 const BETWEEN: f64 = 9.0;
 
 /// Width of a row of the key in points.
-pub fn key_width(marks: &[Mark]) -> f64 {
-    let of = |mark: &Mark| SYMBOL + Line::plain(mark.words()).width(KEY_SIZE);
-    marks.iter().map(of).sum::<f64>() + BETWEEN * marks.len().saturating_sub(1) as f64
+pub fn key_width(entries: &[Entry]) -> f64 {
+    let of = |entry: &Entry| SYMBOL + text::width(&entry.words, KEY_SIZE);
+    entries.iter().map(of).sum::<f64>() + BETWEEN * entries.len().saturating_sub(1) as f64
 }
 
-/// Spreads the marks over rows no wider than `width`.
-pub fn key_rows(marks: &[Mark], width: f64) -> Vec<Vec<Mark>> {
-    let mut rows: Vec<Vec<Mark>> = Vec::new();
-    for mark in marks {
+/// Spreads the entries over rows no wider than `width`, unless one alone is wider.
+pub fn key_rows(entries: Vec<Entry>, width: f64) -> Vec<Vec<Entry>> {
+    let mut rows: Vec<Vec<Entry>> = Vec::new();
+    for entry in entries {
         match rows.last_mut() {
-            Some(row) if key_width(&[row, &[*mark][..]].concat()) <= width => row.push(*mark),
-            _ => rows.push(vec![*mark]),
+            Some(row) if key_width(row) + BETWEEN + key_width(std::slice::from_ref(&entry)) <= width => {
+                row.push(entry);
+            }
+            _ => rows.push(vec![entry]),
         }
     }
     rows
 }
 
-/// Draws one row of the key from `left` on, centred on `middle`.
-pub fn key(canvas: &mut Canvas, marks: &[Mark], left: f64, middle: f64) {
+/// Draws one row of the key from `left` on, centred on `middle`; what is wider than `width` gets smaller.
+pub fn key(canvas: &mut Canvas, entries: &[Entry], [left, middle]: [f64; 2], width: f64) {
     let mut x = left;
-    for mark in marks {
+    for Entry { mark, words } in entries {
         let swatch =
             Frame { left: x, top: middle - 3.5, width: 9.0, height: 7.0, x: (0.0, 1.0), y: (0.0, 1.0) };
         match mark {
             Mark::Input => star(canvas, swatch.middle(), 4.0),
-            Mark::Lowest => ring(canvas, swatch.middle(), 3.0),
-            Mark::Masked => {
-                let (x, y, right, bottom) = (swatch.left, swatch.top, swatch.right(), swatch.bottom());
-                mask(canvas, &[vec![[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]]);
-            }
+            Mark::Lowest => ring(canvas, swatch.middle(), 3.0, false),
+            Mark::Edge => ring(canvas, swatch.middle(), 3.0, true),
+            Mark::Masked => mask(canvas, &[swatch.corners()], VEIL),
             Mark::Missing => {
                 swatch.rect(canvas, format_args!("fill=\"#fff\" stroke=\"#333\" stroke-width=\".5\""))
             }
         }
-        let words = Line::plain(mark.words());
-        canvas.label(&words, [x + SYMBOL, middle], KEY_SIZE, Anchor::Start);
-        x += SYMBOL + words.width(KEY_SIZE) + BETWEEN;
+        let (line, size) = Line::plain(words.as_str()).fitted(KEY_SIZE, left + width - x - SYMBOL);
+        canvas.label(&line, [x + SYMBOL, middle], size, Anchor::Start);
+        x += SYMBOL + line.width(size) + BETWEEN;
     }
 }

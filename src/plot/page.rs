@@ -1,7 +1,7 @@
 //! What both kinds of figure share: sizes, the heading, ticks and labels along a frame.
 
 use super::levels::Ticks;
-use super::marks::{self, Frame, Mark};
+use super::marks::{self, Entry, Frame, KEY_SIZE};
 use super::svg::{Anchor, Canvas, Length, Text};
 use super::text::{self, Line};
 use super::{Landscape, Style};
@@ -20,22 +20,26 @@ pub const LEADING: f64 = 11.0;
 /// From one line of the heading to the next.
 const HEADING: f64 = 12.5;
 
-/// Title and key above the panels.
+/// Title, caption and key above the panels.
 #[derive(Debug)]
 pub struct Heading {
-    lines: Vec<String>,
-    key: Vec<Vec<Mark>>,
-    /// True if the key fits next to the title.
+    /// Lines of text with their largest size.
+    lines: Vec<(String, f64)>,
+    key: Vec<Vec<Entry>>,
+    /// True if the key fits next to the last line.
     beside: bool,
     width: f64,
 }
 
 impl Heading {
-    /// Breaks title and key to the width of the figure.
-    pub fn new(landscape: &Landscape, style: &Style, marks: Vec<Mark>, width: f64) -> Self {
-        let lines = text::wrapped(&landscape.title, TITLE, width);
-        let key = if style.key { marks::key_rows(&marks, width) } else { Vec::new() };
-        let last = lines.last().map_or(width, |line| text::width(line, TITLE));
+    /// Breaks title, caption and key to the width of the figure.
+    pub fn new(landscape: &Landscape, style: &Style, caption: &str, entries: Vec<Entry>, width: f64) -> Self {
+        let broken = |words: &str, size: f64| -> Vec<(String, f64)> {
+            text::wrapped(words, size, width).into_iter().map(|line| (line, size)).collect()
+        };
+        let lines = [broken(&landscape.title, TITLE), broken(caption, KEY_SIZE)].concat();
+        let key = if style.key { marks::key_rows(entries, width) } else { Vec::new() };
+        let last = lines.last().map_or(width, |(line, size)| text::width(line, *size));
         let beside = key.len() == 1 && last + 16.0 + marks::key_width(&key[0]) <= width;
         Self { lines, key, beside, width }
     }
@@ -48,17 +52,22 @@ impl Heading {
     /// Draws it with its upper left corner there.
     pub fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) {
         let middle = |row: usize| top + 0.5 * LEADING + HEADING * row as f64;
-        for (i, line) in self.lines.iter().enumerate() {
-            let (line, size) = Line::plain(line.as_str()).fitted(TITLE, self.width);
+        for (i, (line, size)) in self.lines.iter().enumerate() {
+            let (line, size) = Line::plain(line.as_str()).fitted(*size, self.width);
             canvas.label(&line, [left, middle(i)], size, Anchor::Start);
         }
-        for (i, marks) in self.key.iter().enumerate() {
+        for (i, entries) in self.key.iter().enumerate() {
             match self.beside {
                 true => {
-                    let left = left + self.width - marks::key_width(marks);
-                    marks::key(canvas, marks, left, middle(self.lines.len() - 1));
+                    let width = marks::key_width(entries);
+                    marks::key(
+                        canvas,
+                        entries,
+                        [left + self.width - width, middle(self.lines.len() - 1)],
+                        width,
+                    );
                 }
-                false => marks::key(canvas, marks, left, middle(self.lines.len() + i)),
+                false => marks::key(canvas, entries, [left, middle(self.lines.len() + i)], self.width),
             }
         }
     }
@@ -163,18 +172,42 @@ pub fn centred(canvas: &mut Canvas, line: Line, at: [f64; 2], size: f64, room: f
 
 /// Something to read on a picture, on a white ground, in the middle or where none of the marks at `taken` is.
 pub fn note(canvas: &mut Canvas, frame: &Frame, words: &str, taken: &[[f64; 2]]) {
+    written(canvas, frame, words, (TEXT, &[0.5, 0.75, 0.25]), taken);
+}
+
+/// The same in small letters at the lower edge, or at another place that is free.
+pub fn remark(canvas: &mut Canvas, frame: &Frame, words: &str, taken: &[[f64; 2]]) {
+    const SMALL: f64 = 6.5;
+    written(canvas, frame, words, (SMALL, &[1.0, 0.0, 0.75, 0.25, 0.5]), taken);
+}
+
+/// Words of a size at the first of the places (0 is the upper edge, 1 the lower) that is free.
+fn written(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    words: &str,
+    (size, places): (f64, &[f64]),
+    taken: &[[f64; 2]],
+) {
+    let leading = LEADING * size / TEXT;
     let room = frame.width - 8.0;
-    let lines = text::wrapped(words, TEXT, room);
-    let height = LEADING * lines.len() as f64 + 2.0;
+    let lines = text::wrapped(words, size, room);
+    let height = leading * lines.len() as f64 + 2.0;
+    let edge = 0.5 * height + 1.0;
+    let place = |down: &f64| {
+        let middle = frame.top + down * frame.height;
+        middle.min(frame.bottom() - edge).max(frame.top + edge)
+    };
     let is_free = |y: &f64| taken.iter().all(|mark| (mark[1] - y).abs() > 0.5 * height + 5.0);
-    let middle = frame.middle();
-    let places = [0.5, 0.75, 0.25].map(|down| frame.top + down * frame.height);
-    let y = places.into_iter().find(is_free).unwrap_or(middle[1]);
-    let width = lines.iter().map(|line| text::width(line, TEXT)).fold(0.0, f64::max).min(room) + 6.0;
-    let ground = Frame { left: middle[0] - 0.5 * width, top: y - 0.5 * height, width, height, ..*frame };
+    let mut places = places.iter().map(place);
+    let first = places.clone().next().unwrap_or(frame.middle()[1]);
+    let y = places.find(is_free).unwrap_or(first);
+    let x = frame.middle()[0];
+    let width = lines.iter().map(|line| text::width(line, size)).fold(0.0, f64::max).min(room) + 6.0;
+    let ground = Frame { left: x - 0.5 * width, top: y - 0.5 * height, width, height, ..*frame };
     ground.fill(canvas, "#fff");
     for (i, line) in lines.into_iter().enumerate() {
-        let at = [middle[0], y + LEADING * (i as f64 + 0.5) - 0.5 * (height - 2.0)];
-        centred(canvas, Line::plain(line), at, TEXT, room);
+        let at = [x, y + leading * (i as f64 + 0.5) - 0.5 * (height - 2.0)];
+        centred(canvas, Line::plain(line), at, size, room);
     }
 }

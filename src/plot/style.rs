@@ -29,6 +29,8 @@ pub struct Style {
     pub columns: Option<usize>,
     /// Explain the marks next to the title.
     pub key: bool,
+    /// What becomes of energies where atoms are too close.
+    pub masked: Masked,
 }
 
 impl Default for Style {
@@ -43,6 +45,7 @@ impl Default for Style {
             lines: true,
             columns: None,
             key: true,
+            masked: Masked::Pale,
         }
     }
 }
@@ -58,17 +61,28 @@ impl Style {
         if !(2..=64).contains(&self.levels) {
             return Err(PlotError::Levels(self.levels));
         }
+        let inches = self.width.inches();
+        if !(NARROWEST..=WIDEST).contains(&inches) {
+            return Err(PlotError::Width(inches));
+        }
         Ok(())
     }
 }
 
+/// Least and greatest printed width in inches.
+pub const NARROWEST: f64 = 2.0;
+/// See [`NARROWEST`].
+pub const WIDEST: f64 = 40.0;
+
 /// Printed width of a figure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Width {
     /// One column of a journal: 3.4 inches.
     Single,
     /// Both columns: 7 inches.
     Double,
+    /// So many inches, 2 to 40.
+    Inches(f64),
 }
 
 impl Width {
@@ -77,13 +91,28 @@ impl Width {
         match self {
             Self::Single => 3.4,
             Self::Double => 7.0,
+            Self::Inches(inches) => inches,
         }
+    }
+
+    /// True if it is nearer to one column than to both.
+    pub(super) fn is_narrow(self) -> bool {
+        self.inches() < 5.0
     }
 
     /// The width in points (1/72 inch), the unit of all drawing.
     pub(super) fn points(self) -> f64 {
         72.0 * self.inches()
     }
+}
+
+/// What becomes of energies where atoms are too close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Masked {
+    /// They are drawn pale, under hatching.
+    Pale,
+    /// They are hidden.
+    Hidden,
 }
 
 /// The zero of energy of each panel.
@@ -104,7 +133,22 @@ impl FromStr for Width {
         match word {
             "single" => Ok(Self::Single),
             "double" => Ok(Self::Double),
-            _ => Err(unknown("width", word, "single, double")),
+            _ => match word.parse() {
+                Ok(inches) => Ok(Self::Inches(inches)),
+                Err(_) => Err(unknown("width", word, "single, double, and inches as a number")),
+            },
+        }
+    }
+}
+
+impl FromStr for Masked {
+    type Err = PlotError;
+
+    fn from_str(word: &str) -> Result<Self, PlotError> {
+        match word {
+            "pale" => Ok(Self::Pale),
+            "hide" | "hidden" => Ok(Self::Hidden),
+            _ => Err(unknown("way to draw masked energies", word, "pale, hide")),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::identity::{self, Identity, Value};
 use super::read::in_order;
 use super::trouble::explain;
 use super::{StoreError, schema};
+use crate::landscape::pair_name;
 use crate::work::{LandscapeWork, Work};
 
 /// Refuses a file that was made for other work, naming the first difference.
@@ -119,14 +120,14 @@ fn change(group: &Group, part: &Part) -> hdf5::Result<Option<String>> {
     Ok(None)
 }
 
-/// `the smallest distance in Angstrom of O-Ca is 1.25 now and 1.92 in the file`.
+/// `the smallest distance in Angstrom of Ca-O is 1.25 now and 1.92 in the file`.
 fn changed_distances(group: &Group, landscape: &LandscapeWork) -> hdf5::Result<String> {
     let found: Vec<f64> = group.dataset(schema::MINIMUM_PAIR_DISTANCE.name)?.read_raw()?;
     let orbits = &landscape.landscape.crystal.orbits;
     let pairs = orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a.element, b.element)));
     let mut changes = Vec::new();
     for ((pair, now), found) in pairs.zip(identity::minimum_pair_distances(&landscape.landscape)).zip(found) {
-        let change = format!("{}-{} is {now:.6} now and {found:.6} in the file", pair.0, pair.1);
+        let change = format!("{} is {now:.6} now and {found:.6} in the file", pair_name(pair));
         if pair.0 <= pair.1 && now.to_bits() != found.to_bits() && !changes.contains(&change) {
             changes.push(change);
         }

@@ -249,6 +249,8 @@ fn write_thresholds(group: &Group, work: &LandscapeWork) -> hdf5::Result<()> {
     let other = scales::counting_scale(group, "orbit_b", orbits.len())?;
     let minima = identity::minimum_pair_distances(&work.landscape);
     numbers(group, &schema::MINIMUM_PAIR_DISTANCE, &minima, &[&orbit, &other])?;
+    let uncapped = identity::uncapped_pair_distances(&work.landscape);
+    numbers(group, &schema::UNCAPPED_PAIR_DISTANCE, &uncapped, &[&orbit, &other])?;
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use hdf5::Location;
 use sha2::{Digest, Sha256};
 
 use super::scales;
-use crate::landscape::{Axis, Landscape, Relation};
+use crate::crystal::Element;
+use crate::landscape::{Axis, Landscape, RadiiError, Relation, Thresholds};
 use crate::symmetry::Crystal;
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork};
 
@@ -115,9 +116,21 @@ fn hash_crystal(crystal: &Crystal) -> String {
 
 /// In Angstrom, each orbit with each; NaN where there is no radius.
 pub(super) fn minimum_pair_distances(landscape: &Landscape) -> Vec<f64> {
+    pair_distances(landscape, Thresholds::minimum)
+}
+
+/// The same without caps.
+pub(super) fn uncapped_pair_distances(landscape: &Landscape) -> Vec<f64> {
+    pair_distances(landscape, Thresholds::uncapped)
+}
+
+fn pair_distances(
+    landscape: &Landscape,
+    of_pair: fn(&Thresholds, Element, Element) -> Result<f64, RadiiError>,
+) -> Vec<f64> {
     let orbits = &landscape.crystal.orbits;
     let pairs = orbits.iter().flat_map(|a| orbits.iter().map(move |b| (a.element, b.element)));
-    pairs.map(|(a, b)| landscape.thresholds.minimum(a, b).unwrap_or(f64::NAN)).collect()
+    pairs.map(|(a, b)| of_pair(&landscape.thresholds, a, b).unwrap_or(f64::NAN)).collect()
 }
 
 fn hash_thresholds(landscape: &Landscape) -> String {

@@ -1,16 +1,18 @@
 //! Reading results back, also while a run is filling them in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hdf5::{File, FileBuilder, Group, Location, LocationType};
 
 use super::trouble::{Access, check_access, explain};
 use super::{RunRecord, StoreError, runs, scales, schema};
+use crate::crystal::Element;
 
 /// A result file open for reading.
 pub struct Results {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 /// An axis of a stored landscape.
@@ -64,6 +66,17 @@ pub struct SurfaceState {
     pub failure: Option<String>,
 }
 
+/// The smallest distance of two elements that counted as physical.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairDistance {
+    /// The lighter element first.
+    pub elements: (Element, Element),
+    /// In Angstrom; NaN if it was not known.
+    pub minimum: f64,
+    /// Before the input structure's own distances lowered it, in Angstrom.
+    pub uncapped: f64,
+}
+
 /// A stored landscape.
 #[derive(Clone, Debug)]
 pub struct LandscapeResult {
@@ -71,10 +84,14 @@ pub struct LandscapeResult {
     pub structure: String,
     /// Name of the landscape.
     pub name: String,
-    /// Canonical protostructure label.
+    /// Canonical protostructure label: that of all choices of the cell which is the first in the alphabet.
     pub protostructure: String,
+    /// The label in the letters of the orbits and axes.
+    pub protostructure_raw: String,
     /// Slowest axis first.
     pub axes: Vec<AxisResult>,
+    /// Smallest physical distances, one a pair of elements.
+    pub pair_distances: Vec<PairDistance>,
     /// Angstrom, row-major.
     pub distance_cost: Vec<f64>,
     /// Angstrom, row-major.
@@ -166,7 +183,9 @@ impl Results {
             structure: structure.to_string(),
             name: name.to_string(),
             protostructure: scales::read_text(&parent, "protostructure")?,
+            protostructure_raw: scales::read_text(&parent, "protostructure_raw")?,
             axes: axes.collect::<hdf5::Result<Vec<_>>>()?,
+            pair_distances: read_pairs(&parent, &group)?,
             distance_cost: group.dataset(schema::DISTANCE_COST.name)?.read_raw()?,
             minimum_distance: group.dataset(schema::MINIMUM_DISTANCE.name)?.read_raw()?,
             models: in_order(&group)?.into_iter().map(read_model).collect::<hdf5::Result<Vec<_>>>()?,
@@ -179,7 +198,7 @@ impl Results {
         read().map_err(|e| self.fail(&e))
     }
 
-    fn fail(&self, error: &hdf5::Error) -> StoreError {
+    pub(super) fn fail(&self, error: &hdf5::Error) -> StoreError {
         explain(&self.path, error)
     }
 }
@@ -200,6 +219,30 @@ pub(super) fn in_order(parent: &Group) -> hdf5::Result<Vec<(String, Group)>> {
     }
     groups.sort_by_key(|(order, _)| *order);
     Ok(groups.into_iter().map(|(_, group)| group).collect())
+}
+
+fn read_pairs(structure: &Group, landscape: &Group) -> hdf5::Result<Vec<PairDistance>> {
+    let orbit_of: Vec<u32> = structure.dataset(schema::ORBIT.name)?.read_raw()?;
+    let numbers: Vec<u32> = structure.dataset(schema::ATOMIC_NUMBER.name)?.read_raw()?;
+    let minimum: Vec<f64> = landscape.dataset(schema::MINIMUM_PAIR_DISTANCE.name)?.read_raw()?;
+    let uncapped = match landscape.link_exists(schema::UNCAPPED_PAIR_DISTANCE.name) {
+        true => landscape.dataset(schema::UNCAPPED_PAIR_DISTANCE.name)?.read_raw()?,
+        // A file of an earlier version, which had no caps.
+        false => minimum.clone(),
+    };
+    let elements: BTreeMap<u32, Element> = (orbit_of.into_iter().zip(numbers))
+        .filter_map(|(orbit, z)| Some((orbit, Element::from_number(z as usize)?)))
+        .collect();
+    let orbits = elements.len();
+    if minimum.len() != orbits * orbits || uncapped.len() != minimum.len() {
+        return Err("its pair distances are not one for each pair of orbits".into());
+    }
+    let mut pairs = BTreeMap::new();
+    let all = elements.values().flat_map(|a| elements.values().map(move |b| (*a.min(b), *a.max(b))));
+    for (elements, (minimum, uncapped)) in all.zip(minimum.into_iter().zip(uncapped)) {
+        pairs.entry(elements).or_insert(PairDistance { elements, minimum, uncapped });
+    }
+    Ok(pairs.into_values().collect())
 }
 
 fn read_axis(group: &Group, name: &str) -> hdf5::Result<AxisResult> {

@@ -87,6 +87,12 @@ pub const ORIGIN_SHIFT: Quantity = quantity(
 /// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
+/// `[orbit][orbit]` of each landscape.
+pub const UNCAPPED_PAIR_DISTANCE: Quantity = quantity(
+    "uncapped_pair_distance",
+    "angstrom",
+    "minimum_pair_distance before distances of the input structure lowered it",
+);
 /// Scalar at the top.
 pub const CAMPAIGN: Quantity = quantity("campaign", "1", "the campaign file, verbatim");
 /// The group at the top that has a row for each start of the program.
@@ -149,6 +155,7 @@ const RESERVED: &[&str] = &[
     TRANSFORMATION.name,
     ORIGIN_SHIFT.name,
     MINIMUM_PAIR_DISTANCE.name,
+    UNCAPPED_PAIR_DISTANCE.name,
     CAMPAIGN.name,
     SKIPPED.name,
     RUNS,

@@ -4,7 +4,7 @@ use hdf5::FileBuilder;
 
 use super::create::{Header, fill};
 use super::{RunRecord, StoreError};
-use crate::landscape::{Axis, Landscape, LandscapeError};
+use crate::landscape::{Axis, AxisError, Landscape};
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 
 /// Structures whose descriptions are written to see how large they are; others count as the mean of these.
@@ -61,7 +61,7 @@ fn written(campaign: &str, work: &Work) -> hdf5::Result<usize> {
 }
 
 /// The same structure with small grids.
-fn small(structure: &StructureWork) -> Result<StructureWork, LandscapeError> {
+fn small(structure: &StructureWork) -> Result<StructureWork, AxisError> {
     let of_landscape = |work: &LandscapeWork| {
         let large = &work.landscape;
         let axis = |axis: &Axis| Axis { points: axis.points.min(FEW), ..axis.clone() };
@@ -74,6 +74,6 @@ fn small(structure: &StructureWork) -> Result<StructureWork, LandscapeError> {
         let surfaces = work.surfaces.iter().map(of_surface).collect();
         Ok(LandscapeWork { name: work.name.clone(), surfaces, landscape: landscape.into() })
     };
-    let landscapes = structure.landscapes.iter().map(of_landscape).collect::<Result<_, LandscapeError>>()?;
+    let landscapes = structure.landscapes.iter().map(of_landscape).collect::<Result<_, AxisError>>()?;
     Ok(StructureWork { landscapes, ..structure.clone() })
 }
