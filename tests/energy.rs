@@ -206,7 +206,6 @@ fn coinciding_atoms_have_a_status_and_no_energy() {
         lattice: Matrix3::from_diagonal_element(6.0),
         species: vec![Element::from_symbol("O").unwrap(); 2],
         positions: vec![Vector3::zeros(), Vector3::new(1e-5, 0.0, 0.0)],
-        declared: None,
     };
     let crystal = Arc::new(Crystal::without_symmetry(&two).unwrap());
     let landscape = Arc::new(Landscape::single_point(crystal, Thresholds::default()));

@@ -14,7 +14,7 @@ use super::schema::{self, Quantity};
 use super::trouble::explain_creation;
 use super::{RunRecord, StoreError, runs, scales};
 use crate::engine::Status;
-use crate::symmetry::{COORDINATES, Crystal, Orbit, Protostructure};
+use crate::symmetry::{COORDINATES, Crystal, FileCell, Orbit, Protostructure};
 use crate::work::{LandscapeWork, StructureWork, SurfaceWork, Work};
 
 /// What goes into the top of the file.
@@ -112,13 +112,26 @@ fn write_crystal(group: &Group, crystal: &Crystal) -> hdf5::Result<()> {
     let vector = scales::counting_scale(group, "vector", 3)?;
     let component = scales::counting_scale(group, "component", 3)?;
     numbers(group, &schema::LATTICE, &rows(&crystal.lattice), &[&vector, &component])?;
-    numbers(group, &schema::FILE_LATTICE, &rows(&crystal.file.lattice), &[&vector, &component])?;
-    let transformation = &crystal.file.transformation;
-    numbers(group, &schema::TRANSFORMATION, &rows(&transformation.linear), &[&vector, &component])?;
-    numbers(group, &schema::ORIGIN_SHIFT, transformation.shift.as_slice(), &[&component])?;
+    write_file_cell(group, crystal, &[&vector, &component])?;
     write_atoms(group, crystal, &component)?;
     write_orbits(group, crystal, &component)?;
     write_operations(group, crystal, &component)
+}
+
+fn write_file_cell(group: &Group, crystal: &Crystal, square: &[&Dataset; 2]) -> hdf5::Result<()> {
+    let FileCell { lattice, transformation, atoms } = &crystal.file;
+    numbers(group, &schema::FILE_LATTICE, &rows(lattice), square)?;
+    numbers(group, &schema::TRANSFORMATION, &rows(&transformation.linear), square)?;
+    numbers(group, &schema::ORIGIN_SHIFT, transformation.shift.as_slice(), &square[1..])?;
+    let file_atom = scales::counting_scale(group, "file_atom", atoms.len())?;
+    let first = crystal.first_atoms();
+    let indices: Vec<u32> = atoms.iter().map(|a| (first[a.orbit] + a.form) as u32).collect();
+    numbers(group, &schema::FILE_ATOM_INDEX, &indices, &[&file_atom])?;
+    let offsets: Vec<i32> = atoms.iter().flat_map(|a| a.offset.iter().map(|v| v.round() as i32)).collect();
+    numbers(group, &schema::FILE_ATOM_OFFSET, &offsets, &[&file_atom, square[1]])?;
+    let moved: Vec<f64> = atoms.iter().map(|a| a.moved).collect();
+    numbers(group, &schema::FILE_ATOM_MOVED, &moved, &[&file_atom])?;
+    Ok(())
 }
 
 /// Columns in column order are the vectors as rows.

@@ -11,7 +11,7 @@ use super::schema::{self, Quantity};
 use super::{Results, StoreError, scales};
 use crate::crystal::Element;
 use crate::landscape::{Axis, DistanceCost, Dof, Grid, RadiiError, Separation, Thresholds};
-use crate::symmetry::{Crystal, Orbit, SpaceGroup};
+use crate::symmetry::{Crystal, FileAtom, FileCell, Orbit, SpaceGroup, Transformation};
 
 /// Stored positions agree with those of the rebuilt crystal to this, in fractional coordinates.
 const SAME_POSITION: f64 = 1e-6;
@@ -84,18 +84,54 @@ fn read_crystal(name: &str, group: &Group) -> hdf5::Result<Crystal> {
     if usize::try_from(number) != Ok(space_group.number) {
         return Err(format!("Hall number {hall_number} is not of space group {number}").into());
     }
-    let lattice: Vec<f64> = list(group, &schema::LATTICE, 9)?;
-    let lattice = <[f64; 9]>::try_from(lattice).map_err(|_| "`lattice` is no 3 x 3 matrix")?;
-    // The file's rows are the vectors, which are columns here.
-    let lattice = Matrix3::from_column_slice(&lattice);
-    if !(lattice.determinant().abs() > 1e-3 && lattice.iter().all(|v| v.abs() < 1e6)) {
-        return Err("`lattice` is no lattice".into());
-    }
+    let lattice = matrix(group, &schema::LATTICE)?;
     let orbits = read_orbits(group, &space_group)?;
     let pearson = scales::read_text(group, "pearson")?;
-    let crystal = Crystal { name: name.to_string(), group: space_group, pearson, lattice, orbits };
+    let multiplicities = orbits.iter().map(|o| space_group.wyckoff[o.position].multiplicity);
+    let file = read_file_cell(group, &multiplicities.collect::<Vec<_>>())?;
+    let crystal = Crystal { name: name.to_string(), group: space_group, pearson, lattice, orbits, file };
     check_positions(group, &crystal)?;
     Ok(crystal)
+}
+
+/// Lattice vectors, which are rows of the file, as columns.
+fn matrix(group: &Group, quantity: &Quantity) -> hdf5::Result<Matrix3<f64>> {
+    let name = quantity.name;
+    let values = <[f64; 9]>::try_from(list(group, quantity, 9)?);
+    let matrix = Matrix3::from_column_slice(&values.map_err(|_| format!("`{name}` is no 3 x 3 matrix"))?);
+    match matrix.determinant().abs() > 1e-6 && matrix.iter().all(|v| v.abs() < 1e6) {
+        true => Ok(matrix),
+        false => Err(format!("`{name}` holds no three independent vectors").into()),
+    }
+}
+
+/// The cell of the structure's file; orbits have so many atoms.
+fn read_file_cell(group: &Group, multiplicities: &[usize]) -> hdf5::Result<FileCell> {
+    let shift = <[f64; 3]>::try_from(list(group, &schema::ORIGIN_SHIFT, 3)?);
+    let shift = Vector3::from(shift.map_err(|_| "`origin_shift` has no three numbers")?);
+    let linear = matrix(group, &schema::TRANSFORMATION)?;
+    let of_index: Vec<(usize, usize)> = (multiplicities.iter().enumerate())
+        .flat_map(|(orbit, multiplicity)| (0..*multiplicity).map(move |form| (orbit, form)))
+        .collect();
+    let indices: Vec<u32> = list(group, &schema::FILE_ATOM_INDEX, MOST_ATOMS)?;
+    let offsets: Vec<i32> = list(group, &schema::FILE_ATOM_OFFSET, 3 * MOST_ATOMS)?;
+    let moved: Vec<f64> = list(group, &schema::FILE_ATOM_MOVED, MOST_ATOMS)?;
+    if offsets.len() != 3 * indices.len() || moved.len() != indices.len() || indices.is_empty() {
+        return Err("the datasets of its file's atoms differ in length".into());
+    }
+    let atom = |((index, offset), moved): ((&u32, &[i32]), &f64)| {
+        let (orbit, form) = *of_index.get(*index as usize)?;
+        let offset = Vector3::from_iterator(offset.iter().map(|v| f64::from(*v)));
+        Some(FileAtom { orbit, form, offset, moved: *moved })
+    };
+    let atoms: Option<Vec<FileAtom>> =
+        indices.iter().zip(offsets.chunks_exact(3)).zip(&moved).map(atom).collect();
+    let atoms = atoms.ok_or("`file_atom_index` names atoms that the crystal does not have")?;
+    Ok(FileCell {
+        lattice: matrix(group, &schema::FILE_LATTICE)?,
+        transformation: Transformation { linear, shift },
+        atoms,
+    })
 }
 
 /// Orbits with the elements of their atoms.

@@ -84,6 +84,24 @@ pub const ORIGIN_SHIFT: Quantity = quantity(
     "1",
     "origin of the conventional cell in fractional coordinates of the structure's file",
 );
+/// `[file_atom]` of each structure.
+pub const FILE_ATOM_INDEX: Quantity = quantity(
+    "file_atom_index",
+    "1",
+    "atom of the conventional cell that each atom of the structure's file is, but for a lattice vector",
+);
+/// `[file_atom][component]` of each structure.
+pub const FILE_ATOM_OFFSET: Quantity = quantity(
+    "file_atom_offset",
+    "1",
+    "lattice vector from the position of that atom to the atom of the file, in the conventional cell",
+);
+/// `[file_atom]` of each structure.
+pub const FILE_ATOM_MOVED: Quantity = quantity(
+    "file_atom_moved",
+    "angstrom",
+    "how far symmetrisation has moved each atom of the structure's file",
+);
 /// `[orbit][orbit]` of each landscape.
 pub const MINIMUM_PAIR_DISTANCE: Quantity =
     quantity("minimum_pair_distance", "angstrom", "smallest physical distance between atoms of two orbits");
@@ -154,6 +172,9 @@ const RESERVED: &[&str] = &[
     FILE_LATTICE.name,
     TRANSFORMATION.name,
     ORIGIN_SHIFT.name,
+    FILE_ATOM_INDEX.name,
+    FILE_ATOM_OFFSET.name,
+    FILE_ATOM_MOVED.name,
     MINIMUM_PAIR_DISTANCE.name,
     UNCAPPED_PAIR_DISTANCE.name,
     CAMPAIGN.name,
@@ -161,6 +182,7 @@ const RESERVED: &[&str] = &[
     RUNS,
     "atom",
     "component",
+    "file_atom",
     "operation",
     "orbit_a",
     "orbit_b",

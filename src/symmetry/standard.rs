@@ -168,6 +168,17 @@ impl Crystal {
         })
     }
 
+    /// Index in [`Crystal::atoms`] of the first atom of each orbit.
+    pub fn first_atoms(&self) -> Vec<usize> {
+        let multiplicities = self.orbits.iter().map(|o| self.group.wyckoff[o.position].multiplicity);
+        let sum = |end: &mut usize, n: usize| {
+            let first = *end;
+            *end += n;
+            Some(first)
+        };
+        multiplicities.scan(0, sum).collect()
+    }
+
     /// Atoms in the conventional cell.
     pub fn atom_count(&self) -> usize {
         self.orbits.iter().map(|o| self.group.wyckoff[o.position].multiplicity).sum()
