@@ -215,7 +215,7 @@ fn one_structure_is_asked_for_and_several_are_refused() {
         refused("monoclinic.cif").contains("holds 2 structures; one is needed here: keep one data block")
     );
     assert!(refused("absent.cif").contains("absent.cif: cannot be read: "));
-    for name in ["rutile.txt", "POSCAR.gz", "rutile", ".."] {
+    for name in ["rutile.txt", "POSCAR.bz2", "rutile", ".."] {
         assert!(refused(name).contains("s2dpes reads CIF (*.cif), VASP (POSCAR*"), "{name}");
     }
 }
@@ -315,9 +315,13 @@ fn a_bad_cell_or_symmetry_of_a_cif_is_refused_with_its_line_and_a_way_out() {
             (
                 "\nloop_",
                 " _space_group_IT_number 1\nloop_",
-                ":10: space group `P 42/m n m` is number 136, not",
+                ":10: the space group number 1 and, in line 10, the Hermann-Mauguin symbol `P 42/m n m` (number 136)",
             ),
-            ("\nloop_", " _symmetry_equiv_pos_as_xyz x,y,z\nloop_", ":10: space group `P 42/m n m` has 16"),
+            (
+                "\nloop_",
+                " _symmetry_equiv_pos_as_xyz x,y,z\nloop_",
+                ":10: space group `P 42/m n m` is number 136, and the 1 symmetry operations listed from line 10 on make number 1",
+            ),
             ("_occupancy\n", "_occupancy\nO2 -0.305 -0.305 0 1\n", ":19: sites O2 and O1 have atoms 0.000"),
         ],
     );
