@@ -114,7 +114,8 @@ impl Example {
             let positions = grid().map(|u| at(coordinates, u));
             let mut free = positions.filter(|x| {
                 let orbit = orbit(&operations, &lattice, x);
-                (1..orbit.len()).all(|i| apart(&orbit[i..=i], &orbit[..i])) && apart(&orbit, others)
+                // One image stands for all.
+                apart(&orbit[..1], &orbit[1..]) && apart(&orbit[..1], others)
             });
             free.next().unwrap_or_else(|| panic!("no room in Hall number {hall_number}"))
         };
@@ -205,7 +206,7 @@ fn every_setting_reads_back_by_each_of_its_names() {
         let example = Example::new(hall_number);
         let entry = &example.entry;
         // `C m m e` is `C m m a`; nothing but its Hall symbol or code names `C m m b`.
-        let choice = |entry: &HallSymbolEntry| entry.setting.chars().next().filter(char::is_ascii_digit);
+        let choice = |entry: &HallSymbolEntry| entry.setting.chars().next().filter(|c| "12HR".contains(*c));
         let same = |other: &HallSymbolEntry| other.hm_full == entry.hm_full && choice(other) == choice(entry);
         let shared = (1..hall_number).filter_map(hall_symbol_entry).any(|other| same(&other));
         let list: Vec<String> = example.operations.iter().map(|o| format!("'{}'\n", written(o))).collect();

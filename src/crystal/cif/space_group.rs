@@ -105,12 +105,13 @@ pub fn usual(settings: Vec<HallSymbolEntry>) -> Vec<HallSymbolEntry> {
     settings.into_iter().filter(is_usual).collect()
 }
 
-/// The first of settings that differ neither in their symbol nor in the choice of the origin: where one `e` glide stands
+/// The first of settings that differ neither in their symbol nor in the choice of origin or axes: where one `e` glide stands
 /// for two, as in `C m m e`, International Tables put the origin where `C m m a` has it.
 pub fn of_tables(settings: Vec<HallSymbolEntry>) -> Vec<HallSymbolEntry> {
+    let choice = |entry: &HallSymbolEntry| entry.setting.chars().next().filter(|c| "12HR".contains(*c));
     let mut kept: Vec<HallSymbolEntry> = Vec::new();
     for entry in settings {
-        if kept.iter().all(|other| (other.hm_full, origin(other)) != (entry.hm_full, origin(&entry))) {
+        if kept.iter().all(|other| (other.hm_full, choice(other)) != (entry.hm_full, choice(&entry))) {
             kept.push(entry);
         }
     }
