@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use flate2::{Compression, write::GzEncoder};
 use nalgebra::{Matrix3, Vector3};
-use s2dpes::crystal::{ReadError, Structure, read_structure, read_structures, to_extxyz};
+use s2dpes::crystal::{
+    Format, ReadError, Structure, read_structure, read_structures, read_structures_as, to_extxyz,
+};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/structures").join(name)
@@ -204,6 +207,99 @@ fn frames_and_blocks_are_read_in_order_and_named() {
     assert_eq!(named(format!("{block}\n{other}")), ["C-graphite", "C-.._x"]);
 }
 
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn names_tell_the_format_and_are_without_it() {
+    let text = |file: &str| text_of(file).into_bytes();
+    for (file, names) in [
+        (
+            "POSCAR_rutile",
+            [
+                ("POSCAR", "POSCAR"),
+                ("CONTCAR", "CONTCAR"),
+                ("x.vasp", "x"),
+                ("x.poscar", "x"),
+                ("x.CONTCAR", "x"),
+                ("TiO2_POSCAR", "TiO2_POSCAR"),
+                ("TiO2-contcar", "TiO2-contcar"),
+                ("POSCAR-001", "POSCAR-001"),
+                ("POSCAR_x", "POSCAR_x"),
+                ("POSCAR.x", "POSCAR.x"),
+            ]
+            .as_slice(),
+        ),
+        ("rutile.cif", &[("x.cif", "x"), ("x.y.CIF", "x.y")]),
+        ("rutile.extxyz", &[("x.xyz", "x"), ("x.extxyz", "x")]),
+    ] {
+        for (name, stem) in names {
+            for (name, bytes) in [
+                (name.to_string(), text(file)),
+                (format!("{name}.gz"), compressed(&text(file))),
+                (format!("{name}.GZ"), compressed(&text(file))),
+            ] {
+                let structure = &read_text(&name, bytes).unwrap()[0];
+                assert_eq!(
+                    (structure.name.as_str(), structure.formula().as_str()),
+                    (*stem, "O4Ti2"),
+                    "{name}"
+                );
+            }
+        }
+    }
+    for name in ["x.txt", "x", "x.gz", "x.cif.bz2", "x.cif.zip", "MYPOSCAR", ".cif"] {
+        assert!(matches!(read_text(name, ""), Err(ReadError::UnknownFormat { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_format_overrules_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, format) in [("rutile.cif", "cif"), ("POSCAR_rutile", "poscar"), ("rutile.extxyz", "extxyz")] {
+        for name in ["x.txt", "x.cif", "x"] {
+            let path = folder.path().join(name);
+            std::fs::copy(data(file), &path).unwrap();
+            let format: Format = format.parse().unwrap();
+            assert_eq!(
+                read_structures_as(&path, Some(format)).unwrap()[0].formula(),
+                "O4Ti2",
+                "{file} as {name}"
+            );
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+    }
+    assert_eq!(
+        "CIF".parse::<Format>(),
+        Err("there is no format `CIF`; write cif, poscar or extxyz".to_string())
+    );
+}
+
+#[test]
+fn broken_and_boundless_archives_are_refused() {
+    let whole = compressed(&text_of("rutile.cif").into_bytes());
+    assert!(refusal("x.cif.gz", &whole[..whole.len() / 2]).starts_with("x.cif.gz: cannot be decompressed: "));
+    let bomb = compressed(&vec![b'#'; 80 << 20]);
+    assert!(bomb.len() < 100_000);
+    assert_eq!(
+        refusal("x.cif.gz", bomb),
+        "x.cif.gz: holds more than 64 MiB once decompressed; give a file with fewer structures"
+    );
+}
+
+#[test]
+fn flat_cells_are_refused_before_anything_is_reduced() {
+    for (third, first) in
+        [("5 0 1e-300", "11.509994584064216 0 0"), ("1e-9 0 5", "1e-9 0 5"), ("0 0 0", "5 0 0")]
+    {
+        let text = format!("x\n1.0\n{first}\n0 5 0\n{third}\nW\n1\nDirect\n0 0 0\n");
+        assert!(refusal("POSCAR", text).starts_with("POSCAR:5: the lattice vectors lie (almost) in a plane"));
+    }
+}
+
 #[test]
 fn one_structure_is_asked_for_and_several_are_refused() {
     let refused = |name: &str| read_structure(&data(name)).unwrap_err().to_string();
@@ -215,7 +311,7 @@ fn one_structure_is_asked_for_and_several_are_refused() {
         refused("monoclinic.cif").contains("holds 2 structures; one is needed here: keep one data block")
     );
     assert!(refused("absent.cif").contains("absent.cif: cannot be read: "));
-    for name in ["rutile.txt", "POSCAR.gz", "rutile", ".."] {
+    for name in ["rutile.txt", "POSCAR.bz2", "rutile", ".."] {
         assert!(refused(name).contains("s2dpes reads CIF (*.cif), VASP (POSCAR*"), "{name}");
     }
 }
@@ -315,9 +411,13 @@ fn a_bad_cell_or_symmetry_of_a_cif_is_refused_with_its_line_and_a_way_out() {
             (
                 "\nloop_",
                 " _space_group_IT_number 1\nloop_",
-                ":10: space group `P 42/m n m` is number 136, not",
+                ":10: the space group number 1 and, in line 10, the Hermann-Mauguin symbol `P 42/m n m` (number 136)",
             ),
-            ("\nloop_", " _symmetry_equiv_pos_as_xyz x,y,z\nloop_", ":10: space group `P 42/m n m` has 16"),
+            (
+                "\nloop_",
+                " _symmetry_equiv_pos_as_xyz x,y,z\nloop_",
+                ":10: space group `P 42/m n m` is number 136, and the 1 symmetry operations listed from line 10 on make number 1",
+            ),
             ("_occupancy\n", "_occupancy\nO2 -0.305 -0.305 0 1\n", ":19: sites O2 and O1 have atoms 0.000"),
         ],
     );

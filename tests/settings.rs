@@ -54,9 +54,9 @@ fn orbit(operations: &[Operation], lattice: &Matrix3<f64>, x: &Vector3<f64>) -> 
 fn allowed_lattice(operations: &[Operation]) -> Matrix3<f64> {
     #[rustfmt::skip]
     let any = Matrix3::new(
-        11.0, 0.7, 1.1,
-        0.0, 12.5, 0.9,
-        0.0, 0.0, 14.0,
+        17.0, 1.1, 1.7,
+        0.0, 19.0, 1.4,
+        0.0, 0.0, 21.0,
     );
     let metric = any.transpose() * any;
     let turned = |o: &Operation| {
@@ -97,7 +97,7 @@ impl Example {
             operations_from_number(entry.number, Setting::HallNumber(hall_number), false).unwrap();
         let lattice = allowed_lattice(&operations);
         let apart = |a: &[Vector3<f64>], b: &[Vector3<f64>]| {
-            a.iter().all(|x| b.iter().all(|y| length(&lattice, x - y) > 0.9))
+            a.iter().all(|x| b.iter().all(|y| length(&lattice, x - y) > 1.9))
         };
         let wyckoff: Vec<_> = iter_wyckoff_positions_from_hall_number(hall_number).collect();
         let grid = || {
@@ -114,7 +114,8 @@ impl Example {
             let positions = grid().map(|u| at(coordinates, u));
             let mut free = positions.filter(|x| {
                 let orbit = orbit(&operations, &lattice, x);
-                (1..orbit.len()).all(|i| apart(&orbit[i..=i], &orbit[..i])) && apart(&orbit, others)
+                // One image stands for all.
+                apart(&orbit[..1], &orbit[1..]) && apart(&orbit[..1], others)
             });
             free.next().unwrap_or_else(|| panic!("no room in Hall number {hall_number}"))
         };
@@ -204,6 +205,10 @@ fn every_setting_reads_back_by_each_of_its_names() {
     for hall_number in 1..=530 {
         let example = Example::new(hall_number);
         let entry = &example.entry;
+        // `C m m e` is `C m m a`; nothing but its Hall symbol or code names `C m m b`.
+        let choice = |entry: &HallSymbolEntry| entry.setting.chars().next().filter(|c| "12HR".contains(*c));
+        let same = |other: &HallSymbolEntry| other.hm_full == entry.hm_full && choice(other) == choice(entry);
+        let shared = (1..hall_number).filter_map(hall_symbol_entry).any(|other| same(&other));
         let list: Vec<String> = example.operations.iter().map(|o| format!("'{}'\n", written(o))).collect();
         let list = format!("loop_\n_symmetry_equiv_pos_as_xyz\n{}", list.concat());
         let hall = entry.hall_symbol.replace('^', "'").replace('=', "\"");
@@ -223,6 +228,9 @@ fn every_setting_reads_back_by_each_of_its_names() {
             code.clone(),
             format!("{list}{symbol}\n{hall}\n{number}"),
         ] {
+            if shared && names == symbol {
+                continue;
+            }
             for wyckoff in [false, true] {
                 files += 1;
                 let what = format!("Hall number {hall_number}: {names}");
@@ -236,6 +244,9 @@ fn every_setting_reads_back_by_each_of_its_names() {
             }
         }
         // What the tables say of the sites decides an origin that the symbol leaves open; without it nothing is guessed.
+        if shared {
+            continue;
+        }
         let bare = format!("_symmetry_space_group_name_H-M '{}'", entry.hm_full);
         files += 2;
         example.compare(
@@ -345,9 +356,9 @@ fn no_real_crystal_is_crowded() {
             }
             most = most.max(near);
         }
-        if least < 0.6 || most >= 5 {
+        if least < 0.66 || most >= 5 {
             beyond.push(format!("{} {least:.2} {most}", structure.name));
         }
     }
-    assert_eq!(beyond.len(), 11, "{}", beyond.join("\n"));
+    assert_eq!(beyond.len(), 13, "{}", beyond.join("\n"));
 }

@@ -42,7 +42,10 @@ fn atom_count(line: &str, number: usize) -> Result<usize, Complaint> {
     if !whole {
         return Err(Complaint::at(
             number,
-            format!("a frame starts with its atom count, not {}", shown(line)),
+            format!(
+                "a frame starts with its atom count, not {}; write the count, or delete the line",
+                shown(line)
+            ),
         ));
     }
     let atoms = token.parse().unwrap_or(usize::MAX);

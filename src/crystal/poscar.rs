@@ -65,7 +65,7 @@ impl<'a> Lines<'a> {
     fn foreign(&self, line: &str) -> Complaint {
         self.blame(format!(
             "{} follows the positions and is no velocity; delete it, or split the file if a second structure begins here",
-            shown(line)
+            if line.trim().is_empty() { "a blank line".to_string() } else { shown(line) }
         ))
     }
 
@@ -224,7 +224,7 @@ fn read_sites(lines: &mut Lines, atoms: usize, mode: &Mode) -> Result<Vec<Site>,
             (true, 3) => &rest[3..],
             (true, _) => {
                 return Err(lines.blame(format!(
-                    "atom {atom} of {atoms} needs three flags, T or F, since `Selective dynamics` is announced, not {}",
+                    "atom {atom} of {atoms} has no three flags in {}; write T or F, or delete the line `Selective dynamics`",
                     shown(line)
                 )));
             }

@@ -243,9 +243,13 @@ mod tests {
             "\n",
         ];
         let mut noise = Noise(20_261_122);
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/structures");
-        for entry in fs::read_dir(folder).unwrap() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let files = ["structures", "faults"].map(|folder| fs::read_dir(data.join(folder)).unwrap());
+        for entry in files.into_iter().flatten() {
             let path = entry.unwrap().path();
+            if Name::of(&path).format.is_none() {
+                continue;
+            }
             let whole = fs::read(&path).unwrap();
             let check = |bytes: &[u8]| {
                 for structure in parse(&path, bytes, None).unwrap_or_default() {

@@ -28,7 +28,13 @@ pub(super) fn real(token: &str) -> Option<f64> {
 /// A piece of a file as an error message shows it: on one line and short, whatever is in it.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 40;
-    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let mut short = String::new();
+    for c in text.chars().take(LONGEST) {
+        match c {
+            '\'' | '"' | '\\' => short.push(c),
+            _ => short.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(LONGEST).is_some() {
         short.push_str("...");
     }

@@ -102,7 +102,8 @@ impl Formula {
             })
             .sum()
         };
-        ratios.min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or(1)
+        // Of two numbers the larger: atoms are more often missing than too many.
+        ratios.min_by(|a, b| off(*a).total_cmp(&off(*b)).then(b.cmp(a))).unwrap_or(1)
     }
 
     fn count(&self, element: Element) -> f64 {

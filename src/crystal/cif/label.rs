@@ -65,9 +65,9 @@ fn names_another(rest: &str) -> bool {
 fn clear(letters: &str) -> Option<Element> {
     let mut characters = letters.chars();
     let (first, second) = (characters.next()?, characters.next());
-    let one = element(&first.to_string());
+    let one = element(&first.to_string()).filter(|_| !first.eq_ignore_ascii_case(&'t'));
     match second {
-        None => one.filter(|_| !first.eq_ignore_ascii_case(&'t')),
+        None => one,
         Some(second) => {
             let proper = first.is_ascii_uppercase() && second.is_ascii_lowercase();
             // `SI1` may be sulphur and iodine, `CA1` the first carbon next to a group.

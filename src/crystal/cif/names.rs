@@ -6,7 +6,7 @@ use moyo::data::HallSymbolEntry;
 
 use super::super::text::{Complaint, shown};
 use super::block::Block;
-use super::space_group::{by_hall, by_hermann_mauguin, by_number, usual};
+use super::space_group::{by_hall, by_hermann_mauguin, by_number, of_tables, usual};
 use super::tokens::Token;
 
 const HERMANN_MAUGUIN_TAGS: [&str; 4] = [
@@ -75,7 +75,7 @@ pub fn named(block: &Block, listed: bool, name: &str) -> Result<Option<Named>, C
     Ok(Some(Named {
         text: known.first().unwrap_or(&first).token.text.trim().to_string(),
         line: known.first().unwrap_or(&first).token.line,
-        settings: if no_setting { usual(settings) } else { settings },
+        settings: of_tables(if no_setting { usual(settings) } else { settings }),
     }))
 }
 

@@ -81,10 +81,14 @@ pub fn by_hermann_mauguin(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry
 /// All settings of a group, as far as a code of the dictionary allows.
 pub fn by_number(text: &str, code: Option<&str>) -> Vec<HallSymbolEntry> {
     let number = text.trim().parse().ok().filter(|number| (1..=230).contains(number));
-    entries()
-        .filter(|entry| Some(entry.number) == number)
-        .filter(|entry| code.is_none_or(|code| is_setting(entry, code)))
-        .collect()
+    let of_group: Vec<HallSymbolEntry> = entries().filter(|entry| Some(entry.number) == number).collect();
+    let Some(code) = code else { return of_group };
+    // `1` is a setting and the beginning of others, `1cab`.
+    let exact = |entry: &&HallSymbolEntry| entry.setting.eq_ignore_ascii_case(code.trim_end_matches("abc"));
+    match of_group.iter().find(exact) {
+        Some(entry) => vec![entry.clone()],
+        None => of_group.into_iter().filter(|entry| is_setting(entry, code)).collect(),
+    }
 }
 
 /// Those of the settings that a number alone means: the one of smallest Hall number, as for spglib, with its other
@@ -99,6 +103,24 @@ pub fn usual(settings: Vec<HallSymbolEntry>) -> Vec<HallSymbolEntry> {
         })
     };
     settings.into_iter().filter(is_usual).collect()
+}
+
+/// The first of settings that differ neither in their symbol nor in the choice of origin or axes: where one `e` glide stands
+/// for two, as in `C m m e`, International Tables put the origin where `C m m a` has it.
+pub fn of_tables(settings: Vec<HallSymbolEntry>) -> Vec<HallSymbolEntry> {
+    let choice = |entry: &HallSymbolEntry| entry.setting.chars().next().filter(|c| "12HR".contains(*c));
+    let mut kept: Vec<HallSymbolEntry> = Vec::new();
+    for entry in settings {
+        if kept.iter().all(|other| (other.hm_full, choice(other)) != (entry.hm_full, choice(&entry))) {
+            kept.push(entry);
+        }
+    }
+    kept
+}
+
+/// The origin choice of a setting whose group has two.
+pub fn origin(entry: &HallSymbolEntry) -> Option<char> {
+    entry.setting.chars().next().filter(|c| c.is_ascii_digit())
 }
 
 /// `(origin choice 2)`, `(hexagonal axes)` and the like as the suffixes `:2` and `:h`.

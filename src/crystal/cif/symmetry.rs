@@ -9,7 +9,7 @@ use super::super::text::{Complaint, shown};
 use super::block::Block;
 use super::names::{Named, named};
 use super::operations::{fits, listed};
-use super::space_group::tabulated;
+use super::space_group::{origin, tabulated};
 use super::{kind, operations};
 
 /// A group that the file may mean.
@@ -60,25 +60,25 @@ impl Groups {
     /// What tells one of the candidates from the others, in words.
     pub fn called(&self, group: &Group) -> String {
         let Some(entry) = &group.entry else { return "the listed operations".to_string() };
-        match origin(entry) {
+        match origin(entry).filter(|_| self.differ_in_origin()) {
             Some(choice) => format!("origin choice {choice}"),
-            None => format!("setting {}", plain(entry.hm_full)),
+            None => format!("setting {}", self.exact(group)),
         }
     }
 
     /// The symbol that names one of the candidates and no other.
     pub fn exact(&self, group: &Group) -> String {
         let Some(entry) = &group.entry else { return self.text.clone() };
-        match origin(entry) {
-            Some(choice) => format!("{}:{choice}", plain(entry.hm_short)),
-            None => plain(entry.hm_full),
-        }
+        let symbol = plain(if entry.number > 15 { entry.hm_short } else { entry.hm_full });
+        origin(entry).map_or(symbol.clone(), |choice| format!("{symbol}:{choice}"))
     }
-}
 
-/// The origin choice of a setting whose group has two.
-fn origin(entry: &HallSymbolEntry) -> Option<char> {
-    entry.setting.chars().next().filter(|c| c.is_ascii_digit())
+    /// True if all candidates have one symbol.
+    fn differ_in_origin(&self) -> bool {
+        let mut symbols = self.candidates.iter().map(|group| group.entry.as_ref().map(|entry| entry.hm_full));
+        let first = symbols.next();
+        symbols.all(|symbol| Some(symbol) == first)
+    }
 }
 
 /// A symbol of the tables as files write it: without the mark of subscripts.
