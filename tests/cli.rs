@@ -100,6 +100,17 @@ fn inspect_writes_the_symmetrised_crystal_in_the_cell_of_its_file() {
 }
 
 #[test]
+fn the_head_in_use_is_said() {
+    let folder = setting();
+    write_model(folder.path(), "heads-2");
+    let arguments = ["eval", "--model", "heads-2.model", "rutile-TiO2.extxyz"];
+    let said = |arguments: &[&str]| text(&s2dpes(folder.path(), arguments).stderr);
+    let message = said(&arguments);
+    assert!(message.contains("heads-2.model has the heads pbe, r2scan; `pbe` is used"), "{message}");
+    assert!(!said(&[&arguments[..], &["--head", "r2scan"]].concat()).contains("is used"));
+}
+
+#[test]
 fn inspect_tells_of_a_crystal_with_noise() {
     let folder = setting();
     let exact = std::fs::read_to_string(folder.path().join("rutile-TiO2.extxyz")).unwrap();

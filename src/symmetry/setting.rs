@@ -60,9 +60,9 @@ impl Transformation {
     }
 }
 
-/// The standard cell of `group` that is nearest to the file's, given any one of them.
+/// The standard cell of `group` that is nearest to the file's, given any one of them with its symmetrised lattice.
 pub(super) fn nearest(
-    found: &Transformation,
+    (found, lattice): (&Transformation, &Matrix3<f64>),
     group: &SpaceGroup,
     file_lattice: &Matrix3<f64>,
 ) -> Transformation {
@@ -70,7 +70,10 @@ pub(super) fn nearest(
     let base = search.keep_cell(found).unwrap_or_else(|| found.clone());
     let base = search.reduce(&base);
     let at_home = base.linear == Matrix3::identity() && search.length(&base) < SAME_SHIFT;
-    let chosen = if at_home { base } else { search.nearest_of(&base) };
+    let chosen = match at_home {
+        true => base,
+        false => search.nearest_of(&base, &(lattice * (found.inverse() * base.linear).map(f64::round))),
+    };
     search.right_handed(chosen)
 }
 
@@ -190,9 +193,8 @@ impl<'a> Search<'a> {
         (self.file_lattice * change.shift).norm()
     }
 
-    /// The nearest of all choices.
-    fn nearest_of(&self, base: &Transformation) -> Transformation {
-        let lattice = self.file_lattice * base.linear;
+    /// The nearest of all choices; `lattice` is the symmetrised one of `base`.
+    fn nearest_of(&self, base: &Transformation, lattice: &Matrix3<f64>) -> Transformation {
         let normalizer = Normalizer::new(self.group, &(lattice * lattice.determinant().signum()))
             .unwrap_or_else(|_| Normalizer::of_group(self.group));
         let choices: Vec<(Transformation, f64, f64)> = (normalizer.operations.iter())

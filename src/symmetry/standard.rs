@@ -90,7 +90,8 @@ impl Crystal {
         let dataset = search(structure, symprec, rotate)?;
         let group = group_of(structure, &dataset, symprec)?;
         let found = Transformation { linear: dataset.std_linear, shift: dataset.std_origin_shift };
-        let mut transformation = setting::nearest(&found, &group, &structure.lattice);
+        let mut transformation =
+            setting::nearest((&found, &dataset.std_cell.lattice.basis), &group, &structure.lattice);
         // From moyo's cell to ours: integers, since both span the same lattice.
         let rotation = (found.inverse() * transformation.linear).map(f64::round);
         let lattice = match rotation == Matrix3::identity() {
