@@ -62,7 +62,8 @@ impl Transformation {
 
 /// The standard cell of `group` that is nearest to the file's, given any one of them with its symmetrised lattice.
 pub(super) fn nearest(
-    (found, lattice): (&Transformation, &Matrix3<f64>),
+    found: &Transformation,
+    lattice: &Matrix3<f64>,
     group: &SpaceGroup,
     file_lattice: &Matrix3<f64>,
 ) -> Transformation {

@@ -91,7 +91,7 @@ impl Crystal {
         let group = group_of(structure, &dataset, symprec)?;
         let found = Transformation { linear: dataset.std_linear, shift: dataset.std_origin_shift };
         let mut transformation =
-            setting::nearest((&found, &dataset.std_cell.lattice.basis), &group, &structure.lattice);
+            setting::nearest(&found, &dataset.std_cell.lattice.basis, &group, &structure.lattice);
         // From moyo's cell to ours: integers, since both span the same lattice.
         let rotation = (found.inverse() * transformation.linear).map(f64::round);
         let lattice = match rotation == Matrix3::identity() {
@@ -105,7 +105,7 @@ impl Crystal {
         if keeps_origin {
             transformation.shift = Vector3::zeros();
         }
-        let mut sites = Sites::new((structure, &group), &dataset, &operation, &lattice, &transformation);
+        let mut sites = Sites::new(structure, &group, &dataset, &operation, &lattice, &transformation);
         if !keeps_origin {
             transformation.shift = sites.settle(&transformation);
         }
