@@ -232,7 +232,7 @@ pub(super) fn group_of(
 }
 
 /// The same lattice with a along x and b in the plane of x and y, right-handed.
-fn standard_orientation(lattice: &Matrix3<f64>) -> Matrix3<f64> {
+pub(super) fn standard_orientation(lattice: &Matrix3<f64>) -> Matrix3<f64> {
     // The metric of a lattice is positive definite.
     Cholesky::new(lattice.transpose() * lattice).map_or(*lattice, |metric| metric.l().transpose())
 }
