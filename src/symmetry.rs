@@ -1,7 +1,10 @@
 //! [`Structure`](crate::crystal::Structure) -> [`Crystal`]: space group, orbits, and the coordinates that symmetry leaves free.
 //!
 //! Positions are fractional coordinates of the standardised conventional cell (spglib's default setting)
-//! unless a name says `primitive`.
+//! unless a name says `primitive` or `file`. Of all cells and origins that are standard, a crystal has those that are
+//! nearest to its file's ([`Transformation`]), and so the file's own coordinates where these are standard. Wyckoff
+//! letters and labels follow from that; orbits come in the order of element, letter and appearance in the file; an
+//! orbit's coordinates are those of its first atom in the file that lies on the representative's form.
 
 mod affine;
 mod file_cell;

@@ -432,6 +432,7 @@ fn a_bad_poscar_is_refused_with_its_line_and_a_way_out() {
             ("1.0\n", "1 -1 1\n", ":2: the scale must be one factor"),
             ("1.0\n", "nan\n", ":2: the scale must be one factor"),
             ("0 0 2.959", "0 2.959", ":5: the third lattice vector needs three numbers, not `0 2.959`"),
+            ("0 0 2.959", "4.594 0 1e-300", ":5: the lattice vectors lie (almost) in a plane"),
             ("0 0 2.959", "4.594 0 0", ":5: the lattice vectors lie (almost) in a plane"),
             ("Ti O", "Ti Ox", ":6: `Ox` is no element; write one symbol for each block of atoms"),
             ("Ti O", "Ti", ":7: 2 atom counts follow 1 element symbols; write one count for each symbol"),

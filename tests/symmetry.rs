@@ -346,6 +346,52 @@ fn what_symmetrisation_moves_and_what_it_misses_is_said() {
 }
 
 #[test]
+fn a_lattice_that_symmetrisation_changes_is_said() {
+    let mut nearly = cubic(&[[0.0; 3]]);
+    nearly.lattice[(2, 2)] = 5.06;
+    let [strained] = &said(&nearly, 0.1)[..] else { panic!("{:?}", said(&nearly, 0.1)) };
+    let expected =
+        "cube: symmetrisation at symprec 0.1 moves the end of the file's lattice vector c by 0.0399 Angstrom";
+    assert_eq!(strained, expected);
+}
+
+/// The same structure with noise in every number, its atoms in another order.
+fn shaken(structure: &Structure, noise: f64, random: &mut Random) -> Structure {
+    let mut order: Vec<usize> = (0..structure.len()).collect();
+    for i in (1..order.len()).rev() {
+        order.swap(i, random.below(i + 1));
+    }
+    let mut some = || Vector3::from_fn(|_, _| noise * (2.0 * random.unit() - 1.0));
+    let lattice = structure.lattice + Matrix3::from_columns(&[some(), some(), some()]);
+    let inverse = lattice.try_inverse().unwrap();
+    let positions = order.iter().map(|i| structure.positions[*i] + inverse * some()).collect();
+    let species = order.iter().map(|i| structure.species[*i]).collect();
+    Structure { lattice, species, positions, ..structure.clone() }
+}
+
+#[test]
+fn the_choice_of_the_cell_does_not_hang_on_the_last_digits_or_on_the_order_of_atoms() {
+    let mut random = Random(17);
+    for structure in all_structures() {
+        let expected = Crystal::new(&structure, 0.01).unwrap();
+        let shaken = shaken(&structure, 1e-6, &mut random);
+        let found = Crystal::new(&shaken, 0.01).unwrap();
+        if found.group.number != expected.group.number {
+            continue;
+        }
+        let (a, b) = (&found.file.transformation, &expected.file.transformation);
+        assert!((a.linear - b.linear).amax() < 1e-6, "{}: {a}, not {b}", structure.name);
+        let apart = b.linear.try_inverse().unwrap() * (a.shift - b.shift);
+        let same = expected
+            .group
+            .operations
+            .iter()
+            .any(|o| o.is_translation() && (apart - o.translation).map(|v| v - v.round()).amax() < 1e-3);
+        assert!(same, "{}: {a}, not {b}", structure.name);
+    }
+}
+
+#[test]
 fn a_group_that_is_not_the_one_declared_is_said() {
     let mut structure = structure("golden/rutile-TiO2.extxyz");
     let declare = |text: &str, number| Some(DeclaredGroup { text: text.into(), number });

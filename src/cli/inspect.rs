@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     }
     let structures = read_structures_as(&path, arguments.format).map_err(Failure::input)?;
     let mut values = Vec::new();
-    let mut frames = String::new();
+    let (mut text, mut frames) = (String::new(), String::new());
     for structure in &structures {
         let crystal = Crystal::new(structure, arguments.symprec).map_err(Failure::input)?;
         let findings = findings(structure, &crystal, arguments.symprec);
@@ -59,16 +59,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
         if arguments.json {
             values.push(crystal_json(&crystal, &findings)?);
         } else {
-            write!(out, "{}", crystal_text(&crystal, &path, &findings)?)?;
+            text += &crystal_text(&crystal, &path, &findings)?;
         }
     }
     if arguments.json {
         let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
-        writeln!(out, "{value:#}")?;
+        text = format!("{value:#}\n");
     }
     if let Some(file) = &arguments.write {
         write_new(file, &frames)?;
     }
+    write!(out, "{text}")?;
     Ok(Ending::Complete)
 }
 

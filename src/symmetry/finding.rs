@@ -39,6 +39,21 @@ pub enum Finding {
         /// In Angstrom.
         distance: f64,
     },
+    /// Symmetrisation has changed the lattice.
+    #[error(
+        "{name}: symmetrisation at symprec {symprec} moves the end of the file's lattice vector {vector} by {distance:.4} \
+         Angstrom"
+    )]
+    Strained {
+        /// The structure.
+        name: String,
+        /// Tolerance in Angstrom.
+        symprec: f64,
+        /// `a`, `b` or `c`.
+        vector: char,
+        /// In Angstrom.
+        distance: f64,
+    },
     /// A larger tolerance finds more operations.
     #[error("{name}: space group {found} at symprec {symprec}, but {higher} at symprec {larger}")]
     HigherGroup {
@@ -61,14 +76,14 @@ impl Finding {
         let is_common = match self {
             // Programs that write all atoms of a cell state P 1 for any crystal.
             Finding::OtherGroup { stated, .. } => stated.ends_with("(1)"),
-            Finding::Moved { .. } => false,
+            Finding::Moved { .. } | Finding::Strained { .. } => false,
             Finding::HigherGroup { symprec, larger, .. } => *larger > 5.0 * symprec,
         };
         log::log!(if is_common { log::Level::Info } else { log::Level::Warn }, "{self}");
     }
 }
 
-/// Atoms that symmetrisation moves by no more than this, in Angstrom, are not worth a word.
+/// What symmetrisation moves by no more than this, in Angstrom, is not worth a word.
 const MOVED: f64 = 0.01;
 /// Tolerances at which a higher group is looked for, in parts of the one in use.
 const FACTORS: [f64; 3] = [3.0, 10.0, 30.0];
@@ -81,6 +96,7 @@ const MOST_ATOMS: usize = 1000;
 pub fn findings(structure: &Structure, crystal: &Crystal, symprec: f64) -> Vec<Finding> {
     let mut findings: Vec<Finding> = other_group(structure, crystal, symprec).into_iter().collect();
     findings.extend(moved(structure, crystal, symprec));
+    findings.extend(strained(structure, crystal, symprec));
     findings.extend(higher_groups(structure, crystal, symprec));
     findings
 }
@@ -111,6 +127,14 @@ fn moved(structure: &Structure, crystal: &Crystal, symprec: f64) -> Option<Findi
         element: *structure.species.get(atom)?,
         distance,
     })
+}
+
+/// The lattice vector that has changed most.
+fn strained(structure: &Structure, crystal: &Crystal, symprec: f64) -> Option<Finding> {
+    let change = crystal.in_file_cell().lattice - structure.lattice;
+    let changes = change.column_iter().map(|v| v.norm()).zip(['a', 'b', 'c']);
+    let (distance, vector) = changes.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(d, _)| *d > MOVED)?;
+    Some(Finding::Strained { name: structure.name.clone(), symprec, vector, distance })
 }
 
 /// Higher groups at larger tolerances, each named once.

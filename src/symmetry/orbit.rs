@@ -18,7 +18,8 @@ pub struct Orbit {
     pub element: Element,
     /// Index into [`SpaceGroup::wyckoff`](super::SpaceGroup::wyckoff).
     pub position: usize,
-    /// Values of x, y, z in [0, 1); those that are not free are 0.
+    /// Values of x, y, z in [0, 1) of the first of its atoms in the file that lies on the representative's form; those
+    /// that are not free are 0.
     pub coordinates: Vector3<f64>,
 }
 

@@ -3,7 +3,10 @@
 //! A cell and an origin in which the group's operations are those of the standard setting can be exchanged for any
 //! other one that the group's normaliser leads to. Of all these the nearest to the file's is taken, by this order:
 //!
-//! 1. the least `|P - I|^2` (sum of squared elements), so that a cell which is standard already stays as it is;
+//! 1. where the file's cell is as large as the standard one, the least `|P - I|` (root of the sum of squared elements),
+//!    so that a cell which is standard already stays as it is; where it is not (primitive cells, supercells), the least
+//!    `|A_file P - S|` in Angstrom, S being the same lattice in the standard orientation (a along x, b in the plane of x
+//!    and y), so that axes along which the file's space is oriented stay as they are; within 0.02;
 //! 2. the least `|A_file p|`, where p counts modulo lattice translations and has no part along polar directions, so
 //!    that an origin which is standard already stays as it is; lengths within 0.02 Angstrom count as equal;
 //! 3. the smallest elements of P, then of p in [0, 1), one after the other.
@@ -13,6 +16,7 @@ use std::fmt;
 use nalgebra::{Matrix3, Vector3};
 use serde::{Deserialize, Serialize};
 
+use super::standard::standard_orientation;
 use super::{Normalizer, Operation, SpaceGroup, is_integer, wrap};
 
 /// Change of a cell and its origin, from the file's to the crystal's, before atoms are moved by symmetrisation:
@@ -25,8 +29,8 @@ pub struct Transformation {
     pub shift: Vector3<f64>,
 }
 
-/// Origins that differ by less, in Angstrom, are equally far.
-const SAME_SHIFT: f64 = 0.02;
+/// Distances that differ by less, in Angstrom, are equal: what differs more than noise differs by more.
+const SAME_DISTANCE: f64 = 0.02;
 /// Elements of P are rationals.
 const RATIONAL: f64 = 1e-6;
 /// Origins of one setting with axes exchanged differ by multiples of 1/24 in all groups.
@@ -60,17 +64,21 @@ impl Transformation {
     }
 }
 
-/// The standard cell of `group` that is nearest to the file's, given any one of them.
+/// The standard cell of `group` that is nearest to the file's, given any one of them with its symmetrised lattice.
 pub(super) fn nearest(
     found: &Transformation,
+    lattice: &Matrix3<f64>,
     group: &SpaceGroup,
     file_lattice: &Matrix3<f64>,
 ) -> Transformation {
     let search = Search::new(group, file_lattice);
     let base = search.keep_cell(found).unwrap_or_else(|| found.clone());
     let base = search.reduce(&base);
-    let at_home = base.linear == Matrix3::identity() && search.length(&base) < SAME_SHIFT;
-    let chosen = if at_home { base } else { search.nearest_of(&base) };
+    let at_home = base.linear == Matrix3::identity() && search.length(&base) < SAME_DISTANCE;
+    let chosen = match at_home {
+        true => base,
+        false => search.nearest_of(&base, &(lattice * (found.inverse() * base.linear).map(f64::round))),
+    };
     search.right_handed(chosen)
 }
 
@@ -180,7 +188,7 @@ impl<'a> Search<'a> {
         let images =
             range().flat_map(|i| range().flat_map(move |j| range().map(move |k| Vector3::new(i, j, k))));
         let shifts = images.map(|n| change.linear * to_conventional * (primitive + n));
-        let length = |p: &Vector3<f64>| ((self.file_lattice * p).norm() / SAME_SHIFT).round();
+        let length = |p: &Vector3<f64>| ((self.file_lattice * p).norm() / SAME_DISTANCE).round();
         let shift = shifts.min_by(|a, b| length(a).total_cmp(&length(b))).unwrap_or(change.shift);
         Transformation { linear: change.linear, shift }
     }
@@ -190,22 +198,30 @@ impl<'a> Search<'a> {
         (self.file_lattice * change.shift).norm()
     }
 
-    /// The nearest of all choices.
-    fn nearest_of(&self, base: &Transformation) -> Transformation {
-        let lattice = self.file_lattice * base.linear;
+    /// The nearest of all choices; `lattice` is the symmetrised one of `base`.
+    fn nearest_of(&self, base: &Transformation, lattice: &Matrix3<f64>) -> Transformation {
         let normalizer = Normalizer::new(self.group, &(lattice * lattice.determinant().signum()))
             .unwrap_or_else(|_| Normalizer::of_group(self.group));
+        let is_as_large = (base.linear.determinant().abs() - 1.0).abs() < RATIONAL;
+        // In a cell of another size no numbers stay, whatever the handedness.
+        let may_be_improper = is_as_large && self.improper.is_some();
         let choices: Vec<(Transformation, f64, f64)> = (normalizer.operations.iter())
-            .filter(|n| self.improper.is_some() || n.is_proper())
+            .filter(|n| may_be_improper || n.is_proper())
             .map(|n| {
                 let change = self.reduce(&base.then(n));
-                let distance = (change.linear - Matrix3::identity()).norm_squared();
+                let distance = match is_as_large {
+                    true => (change.linear - Matrix3::identity()).norm(),
+                    false => {
+                        let standard = standard_orientation(&(lattice * n.rotation));
+                        (self.file_lattice * change.linear - standard).norm()
+                    }
+                };
                 let length = self.length(&change);
                 (change, distance, length)
             })
             .collect();
         let least = choices.iter().map(|c| c.1).fold(f64::INFINITY, f64::min);
-        let choices: Vec<_> = choices.into_iter().filter(|c| c.1 < least + RATIONAL).collect();
+        let choices: Vec<_> = choices.into_iter().filter(|c| c.1 < least + SAME_DISTANCE).collect();
         let shortest = choices.iter().map(|c| c.2).fold(f64::INFINITY, f64::min);
         let key = |c: &Transformation| -> Vec<i64> {
             let elements = c.linear.iter().map(|v| (v * 1e6).round() as i64);
@@ -213,7 +229,7 @@ impl<'a> Search<'a> {
             elements.chain(c.shift.iter().map(|v| (wrap(*v + 5e-3) * 1e2) as i64)).collect()
         };
         (choices.into_iter())
-            .filter(|c| c.2 < shortest + SAME_SHIFT)
+            .filter(|c| c.2 < shortest + SAME_DISTANCE)
             .map(|c| c.0)
             .min_by_key(key)
             .unwrap_or_else(|| base.clone())

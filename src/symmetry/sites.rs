@@ -36,7 +36,8 @@ impl<'a> Sites<'a> {
     /// From the atoms of moyo's primitive cell; moyo's conventional coordinates are those of `operation` applied to the
     /// crystal's.
     pub(super) fn new(
-        (structure, group): (&'a Structure, &'a SpaceGroup),
+        structure: &'a Structure,
+        group: &'a SpaceGroup,
         dataset: &MoyoDataset,
         operation: &Operation,
         lattice: &Matrix3<f64>,

@@ -24,6 +24,11 @@ impl Operation {
         self.rotation * x + self.translation
     }
 
+    /// Whether the operation turns nothing.
+    pub fn is_translation(&self) -> bool {
+        (self.rotation - Matrix3::identity()).amax() < 1e-9
+    }
+
     /// Whether the operation keeps the handedness (a rotation, screw or translation).
     pub fn is_proper(&self) -> bool {
         self.rotation.determinant() > 0.0
@@ -132,8 +137,7 @@ impl SpaceGroup {
 
     /// Translations of the centred lattice modulo those of the conventional cell, zero included.
     pub(crate) fn centring_translations(&self) -> impl Iterator<Item = Vector3<f64>> + '_ {
-        let is_translation = |o: &&Operation| (o.rotation - Matrix3::identity()).amax() < 1e-9;
-        self.operations.iter().filter(is_translation).map(|o| o.translation)
+        self.operations.iter().filter(|o| o.is_translation()).map(|o| o.translation)
     }
 
     /// The most special position through `x`, with `members` atoms in the conventional cell.

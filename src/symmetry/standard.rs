@@ -90,7 +90,8 @@ impl Crystal {
         let dataset = search(structure, symprec, rotate)?;
         let group = group_of(structure, &dataset, symprec)?;
         let found = Transformation { linear: dataset.std_linear, shift: dataset.std_origin_shift };
-        let mut transformation = setting::nearest(&found, &group, &structure.lattice);
+        let mut transformation =
+            setting::nearest(&found, &dataset.std_cell.lattice.basis, &group, &structure.lattice);
         // From moyo's cell to ours: integers, since both span the same lattice.
         let rotation = (found.inverse() * transformation.linear).map(f64::round);
         let lattice = match rotation == Matrix3::identity() {
@@ -104,7 +105,7 @@ impl Crystal {
         if keeps_origin {
             transformation.shift = Vector3::zeros();
         }
-        let mut sites = Sites::new((structure, &group), &dataset, &operation, &lattice, &transformation);
+        let mut sites = Sites::new(structure, &group, &dataset, &operation, &lattice, &transformation);
         if !keeps_origin {
             transformation.shift = sites.settle(&transformation);
         }
@@ -242,7 +243,7 @@ pub(super) fn group_of(
 }
 
 /// The same lattice with a along x and b in the plane of x and y, right-handed.
-fn standard_orientation(lattice: &Matrix3<f64>) -> Matrix3<f64> {
+pub(super) fn standard_orientation(lattice: &Matrix3<f64>) -> Matrix3<f64> {
     // The metric of a lattice is positive definite.
     Cholesky::new(lattice.transpose() * lattice).map_or(*lattice, |metric| metric.l().transpose())
 }

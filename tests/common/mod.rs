@@ -102,17 +102,19 @@ pub fn evaluate(landscape: &Arc<Landscape>, model: &Model, points: &[Point]) -> 
     model.engine(&elements, &Place::Cpu).unwrap().evaluate(&scene, points).unwrap()
 }
 
-/// The same atoms, each orbit being described by that atom which has these coordinates.
+/// The same crystal with these coordinates: its atoms described by other ones of their orbits, and with another origin.
 fn with_coordinates(crystal: &Crystal, coordinates: &serde_json::Value) -> Crystal {
     let mut described = crystal.clone();
     for (dof, value) in coordinates.as_object().unwrap() {
         let dof = Dof::parse(dof, crystal).unwrap();
         described.orbits[dof.orbit].coordinates[dof.coordinate] = value.as_f64().unwrap();
     }
-    for (element, x) in described.atoms() {
-        let same = |y: Vector3<f64>| (x - y).map(|v| v - v.round()).amax() < 1e-4;
-        assert!(crystal.atoms().any(|(e, y)| e == element && same(y)), "{} {x}", crystal.name);
-    }
+    let (before, after): (Vec<_>, Vec<_>) = (crystal.atoms().collect(), described.atoms().collect());
+    let is_moved_by = |shift: Vector3<f64>| {
+        let same = |x: Vector3<f64>, y: Vector3<f64>| (x + shift - y).map(|v| v - v.round()).amax() < 1e-4;
+        before.iter().all(|(e, x)| after.iter().any(|(f, y)| e == f && same(*x, *y)))
+    };
+    assert!(after.iter().any(|(_, y)| is_moved_by(y - before[0].1)), "{}: another crystal", crystal.name);
     described
 }
 

@@ -29,6 +29,7 @@ def check_structure(columns):
     """`columns` are the values of each dataset of a structure."""
     def same(a, b):
         return np.abs(a - b - np.round(a - b)).max(axis=-1) < 1e-6
+    columns = {name: np.asarray(values) for name, values in columns.items()}
     x = columns["position"]
     for rotation, translation in zip(columns["rotation"], columns["translation"]):
         images = x @ rotation.T + translation
