@@ -43,7 +43,7 @@ struct Sample {
     rate: f64,
 }
 
-/// Estimates the computing of all surfaces, whose bonds are known. Models that cannot be evaluated count nothing.
+/// Estimates the computing of all surfaces, whose bonds are known.
 pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, EngineError> {
     let started = Instant::now();
     let mut estimate = Estimate { cpu: 0.0, h100: GPU_START };
@@ -132,19 +132,18 @@ fn rate_of_h100(model: &Model) -> f64 {
     if model.precision == Precision::Double { double } else { single }
 }
 
-/// `about 3 min on the 2 threads of this machine (estimate)`, and what is known of GPUs.
-pub(super) fn lines(estimate: &Estimate, laying_out: f64) -> Vec<String> {
+/// `about 3 min on the 2 threads of this machine (estimate)`, and a line of what is known of GPUs.
+pub(super) fn lines(estimate: &Estimate, laying_out: f64) -> String {
     let (threads, on_cpu) = (rayon::current_num_threads(), roughly(estimate.cpu + laying_out));
     let noun = if threads == 1 { "thread" } else { "threads" };
-    let mut lines = vec![format!("about {on_cpu} on the {threads} {noun} of this machine (estimate)")];
+    let here = format!("about {on_cpu} on the {threads} {noun} of this machine (estimate)");
     let on_gpu = roughly(estimate.h100 + laying_out);
     let known = format!("about {on_gpu} on one NVIDIA H100 (estimate from its record)");
     let visible = Gpus::of_this_process().visible;
     match visible.iter().find(|gpu| !gpu.name.contains("H100")) {
-        Some(other) => lines.push(format!("no figure for {}; {known}", other.name)),
-        None => lines.push(known),
+        Some(other) => format!("{here}\n{known}; no figure for {}\n", other.name),
+        None => format!("{here}\n{known}\n"),
     }
-    lines
 }
 
 /// A time to two digits, since more would pretend.
