@@ -51,6 +51,7 @@ pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, En
     models.sort_by_key(|model| Arc::as_ptr(model));
     models.dedup_by_key(|model| Arc::as_ptr(model));
     let samples = (SAMPLES / models.len().max(1)).max(1);
+    let budget = BUDGET / (samples * models.len()).clamp(1, surfaces.len().max(1)) as u32;
     for model in &models {
         let is_of_model = |s: &&Surface| Arc::ptr_eq(&work.surface(s.id).model, model);
         let mut own: Vec<&Surface> = surfaces.iter().filter(is_of_model).collect();
@@ -58,7 +59,7 @@ pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, En
         let mut known: Vec<Sample> = Vec::new();
         for place in spread(own.len(), samples) {
             if known.is_empty() || started.elapsed() < PATIENCE {
-                known.push(sample(work, own[place], BUDGET / (samples * models.len()) as u32)?);
+                known.push(sample(work, own[place], budget)?);
             }
         }
         for surface in own {
@@ -99,26 +100,31 @@ fn sample(work: &Work, surface: &Surface, budget: Duration) -> Result<Sample, En
     Ok(Sample { bonds: surface.bonds, operations, rate: measured * count as f64 / seconds })
 }
 
-/// Evaluates more and more points until it has taken about the time given: how many the last time, and the seconds that
-/// they took.
+/// Evaluates more and more points until that takes a part of the time given, and as many again while there is time: how
+/// many, and the fewest seconds that they took, since other programs only make it slower.
 fn measure(
     engine: &mut dyn Engine,
     scene: &Arc<Scene>,
     points: &[Point],
     budget: Duration,
 ) -> Result<(usize, f64), EngineError> {
-    let began = Instant::now();
-    let mut count = points.len().min(4);
-    loop {
+    let (began, budget) = (Instant::now(), budget.as_secs_f64());
+    let mut time = |count: usize| -> Result<f64, EngineError> {
         let start = Instant::now();
         engine.evaluate(scene, &points[..count])?;
-        let seconds = start.elapsed().as_secs_f64().max(1e-9);
-        // The next call takes about four times as long as this one.
-        if count == points.len() || began.elapsed().as_secs_f64() + 4.0 * seconds > budget.as_secs_f64() {
-            return Ok((count, seconds));
-        }
+        Ok(start.elapsed().as_secs_f64().max(1e-9))
+    };
+    let mut count = points.len().min(4);
+    let mut seconds = time(count)?;
+    // The next call takes about four times as long as this one.
+    while count < points.len() && began.elapsed().as_secs_f64() + 4.0 * seconds < budget / 2.0 {
         count = points.len().min(4 * count);
+        seconds = time(count)?;
     }
+    while began.elapsed().as_secs_f64() + seconds < budget {
+        seconds = seconds.min(time(count)?);
+    }
+    Ok((count, seconds))
 }
 
 /// Operations a second of an NVIDIA H100, from the times of a point in `benches/results/gpu.md` and the operations that
