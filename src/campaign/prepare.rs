@@ -43,7 +43,7 @@ pub fn prepare(campaign: &Campaign, stop: &Stop) -> Result<Work, PrepareError> {
             }
             let alone = structures.len() == 1;
             for mut structure in structures {
-                match free_name(&work, spec, file, (&structure.name, alone)) {
+                match free_name(&work, spec, file, &structure.name, alone) {
                     Ok(name) => {
                         structure.name = name;
                         add_structure(&mut work, &structure, &file.path, spec, (campaign, &models));
@@ -104,7 +104,8 @@ fn free_name(
     work: &Work,
     spec: &StructureSpec,
     file: &NamedFile,
-    (own, alone): (&str, bool),
+    own: &str,
+    alone: bool,
 ) -> Result<String, Skipped> {
     let source = file.path.display().to_string();
     let given = match &spec.name {

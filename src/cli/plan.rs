@@ -57,9 +57,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let points: usize = work.surfaces().map(|id| work.surface(id).irreducible.points.len()).sum();
     let tiles: usize = work.surfaces().map(|id| work.surface(id).tiles.len()).sum();
     writeln!(out, "\n{points} points to evaluate in {tiles} tiles")?;
-    let estimate = time::estimate(&work, &surfaces).map_err(Failure::input)?;
-    for line in time::lines(&estimate, laying_out) {
-        writeln!(out, "{line}")?;
+    match time::estimate(&work, &surfaces) {
+        Ok(estimate) => out.write_all(time::lines(&estimate, laying_out).as_bytes())?,
+        Err(why) => writeln!(out, "no estimate of the time: {why}")?,
     }
     let size = expected_size(&campaign.text, &work).map_err(Failure::other)?;
     writeln!(out, "result file {}, about {}", campaign.output.display(), bytes(size))?;

@@ -43,7 +43,7 @@ struct Sample {
     rate: f64,
 }
 
-/// Estimates the computing of all surfaces, whose bonds are known. Models that cannot be evaluated count nothing.
+/// Estimates the computing of all surfaces, whose bonds are known.
 pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, EngineError> {
     let started = Instant::now();
     let mut estimate = Estimate { cpu: 0.0, h100: GPU_START };
@@ -51,6 +51,7 @@ pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, En
     models.sort_by_key(|model| Arc::as_ptr(model));
     models.dedup_by_key(|model| Arc::as_ptr(model));
     let samples = (SAMPLES / models.len().max(1)).max(1);
+    let budget = BUDGET / (samples * models.len()).clamp(1, surfaces.len().max(1)) as u32;
     for model in &models {
         let is_of_model = |s: &&Surface| Arc::ptr_eq(&work.surface(s.id).model, model);
         let mut own: Vec<&Surface> = surfaces.iter().filter(is_of_model).collect();
@@ -58,7 +59,7 @@ pub(super) fn estimate(work: &Work, surfaces: &[Surface]) -> Result<Estimate, En
         let mut known: Vec<Sample> = Vec::new();
         for place in spread(own.len(), samples) {
             if known.is_empty() || started.elapsed() < PATIENCE {
-                known.push(sample(work, own[place], BUDGET / (samples * models.len()) as u32)?);
+                known.push(sample(work, own[place], budget)?);
             }
         }
         for surface in own {
@@ -99,26 +100,31 @@ fn sample(work: &Work, surface: &Surface, budget: Duration) -> Result<Sample, En
     Ok(Sample { bonds: surface.bonds, operations, rate: measured * count as f64 / seconds })
 }
 
-/// Evaluates more and more points until it has taken about the time given: how many the last time, and the seconds that
-/// they took.
+/// Evaluates more and more points until that takes a part of the time given, and as many again while there is time: how
+/// many, and the fewest seconds that they took, since other programs only make it slower.
 fn measure(
     engine: &mut dyn Engine,
     scene: &Arc<Scene>,
     points: &[Point],
     budget: Duration,
 ) -> Result<(usize, f64), EngineError> {
-    let began = Instant::now();
-    let mut count = points.len().min(4);
-    loop {
+    let (began, budget) = (Instant::now(), budget.as_secs_f64());
+    let mut time = |count: usize| -> Result<f64, EngineError> {
         let start = Instant::now();
         engine.evaluate(scene, &points[..count])?;
-        let seconds = start.elapsed().as_secs_f64().max(1e-9);
-        // The next call takes about four times as long as this one.
-        if count == points.len() || began.elapsed().as_secs_f64() + 4.0 * seconds > budget.as_secs_f64() {
-            return Ok((count, seconds));
-        }
+        Ok(start.elapsed().as_secs_f64().max(1e-9))
+    };
+    let mut count = points.len().min(4);
+    let mut seconds = time(count)?;
+    // The next call takes about four times as long as this one.
+    while count < points.len() && began.elapsed().as_secs_f64() + 4.0 * seconds < budget / 2.0 {
         count = points.len().min(4 * count);
+        seconds = time(count)?;
     }
+    while began.elapsed().as_secs_f64() + seconds < budget {
+        seconds = seconds.min(time(count)?);
+    }
+    Ok((count, seconds))
 }
 
 /// Operations a second of an NVIDIA H100, from the times of a point in `benches/results/gpu.md` and the operations that
@@ -132,19 +138,18 @@ fn rate_of_h100(model: &Model) -> f64 {
     if model.precision == Precision::Double { double } else { single }
 }
 
-/// `about 3 min on the 2 threads of this machine (estimate)`, and what is known of GPUs.
-pub(super) fn lines(estimate: &Estimate, laying_out: f64) -> Vec<String> {
+/// `about 3 min on the 2 threads of this machine (estimate)`, and a line of what is known of GPUs.
+pub(super) fn lines(estimate: &Estimate, laying_out: f64) -> String {
     let (threads, on_cpu) = (rayon::current_num_threads(), roughly(estimate.cpu + laying_out));
     let noun = if threads == 1 { "thread" } else { "threads" };
-    let mut lines = vec![format!("about {on_cpu} on the {threads} {noun} of this machine (estimate)")];
+    let here = format!("about {on_cpu} on the {threads} {noun} of this machine (estimate)");
     let on_gpu = roughly(estimate.h100 + laying_out);
     let known = format!("about {on_gpu} on one NVIDIA H100 (estimate from its record)");
     let visible = Gpus::of_this_process().visible;
     match visible.iter().find(|gpu| !gpu.name.contains("H100")) {
-        Some(other) => lines.push(format!("no figure for {}; {known}", other.name)),
-        None => lines.push(known),
+        Some(other) => format!("{here}\n{known}; no figure for {}\n", other.name),
+        None => format!("{here}\n{known}\n"),
     }
-    lines
 }
 
 /// A time to two digits, since more would pretend.
