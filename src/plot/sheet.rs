@@ -20,7 +20,9 @@ pub struct Cell {
 /// About how wide a cell is, in points.
 const CELL: f64 = 84.0;
 /// Between two cells.
-const GAP: f64 = 7.0;
+const GAP: f64 = 8.0;
+/// Between a frame and what is written above and below it: marks on its edge stick out.
+const AIR: f64 = 5.5;
 /// Height of a page of several, in points.
 const PAGE: f64 = 720.0;
 /// Letters of names and levels.
@@ -47,7 +49,7 @@ impl Grid {
 
     /// Height of a row: name, panel, levels, gap.
     fn row(&self) -> f64 {
-        SMALL_LEADING * NAME_LINES as f64 + 2.0 + self.side + SMALL_LEADING + 3.0 + GAP
+        SMALL_LEADING * (NAME_LINES + 1) as f64 + self.side + 2.0 * AIR + GAP
     }
 
     /// The frame of cell `i` of a page whose cells begin at `top`.
@@ -55,7 +57,7 @@ impl Grid {
         let (column, row) = ((i % self.columns) as f64, (i / self.columns) as f64);
         Frame {
             left: MARGIN + column * (self.side + GAP),
-            top: top + row * self.row() + SMALL_LEADING * NAME_LINES as f64 + 2.0,
+            top: top + row * self.row() + SMALL_LEADING * NAME_LINES as f64 + AIR,
             width: self.side,
             height: self.side,
             x: (0.0, 1.0),
@@ -107,10 +109,10 @@ fn draw_cell(
 ) -> Result<(), PlotError> {
     let lines = name_lines(&cell.name, frame.width);
     for (i, line) in lines.iter().rev().enumerate() {
-        let at = [frame.middle()[0], frame.top - 2.0 - SMALL_LEADING * (i as f64 + 0.5)];
+        let at = [frame.middle()[0], frame.top - AIR - SMALL_LEADING * (i as f64 + 0.5)];
         centred(canvas, line.clone(), at, SMALL, frame.width);
     }
-    let below = [frame.middle()[0], frame.bottom() + 2.0 + 0.5 * SMALL_LEADING];
+    let below = [frame.middle()[0], frame.bottom() + AIR + 0.5 * SMALL_LEADING];
     match fields {
         Ok(fields) => {
             let small = match cell.landscape.axes.len() {
