@@ -415,7 +415,8 @@ fn a_model_that_left_all_reason_neither_flattens_the_others_nor_hides_it() {
         (&modest, "below the range: down to −1"),
     ] {
         assert!(said(svg).contains(words), "{words}: {}", said(svg));
-        assert_eq!(highest(svg), highest(&expected), "{words}");
+        // A third panel adds its own values, and a bar beside smaller panels has fewer labels.
+        assert!((highest(svg) - highest(&expected)).abs() < 0.6, "{words}: {}", highest(svg));
     }
     // The minimum is where the others have it, and the arrow head tells of what is below.
     let rings = rings(&pit);

@@ -94,9 +94,12 @@ fn span(fields: &Fields, style: &Style) -> (f64, f64) {
     if style.range.is_some() || style.difference.is_some() {
         return (low, high);
     }
-    // An input that is further away than the curves are high stays outside.
-    let within_reach = |value: &f64| (low - (high - low)..=high + (high - low)).contains(value);
-    let inputs = || fields.layers.iter().filter_map(|layer| layer.input).filter(within_reach);
+    // An input beyond reason, or much higher than the curves, stays outside.
+    let inputs = || {
+        let layers = fields.layers.iter().filter_map(|layer| Some((layer.input?, layer.floor)));
+        let within_reach = |(value, floor): &(f64, f64)| *value >= *floor && *value <= high + (high - low);
+        layers.filter(within_reach).map(|(value, _)| value)
+    };
     let (low, high) = (inputs().fold(low, f64::min), inputs().fold(high, f64::max));
     (low - 0.05 * (high - low), high)
 }

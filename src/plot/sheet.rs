@@ -19,10 +19,12 @@ pub struct Cell {
 
 /// About how wide a cell is, in points.
 const CELL: f64 = 84.0;
-/// Between two cells.
-const GAP: f64 = 8.0;
+/// Between two cells side by side.
+const BESIDE: f64 = 8.0;
+/// Between two rows.
+const GAP: f64 = 5.0;
 /// Between a frame and what is written above and below it: marks on its edge stick out.
-const AIR: f64 = 5.5;
+const AIR: f64 = 4.0;
 /// Height of a page of several, in points.
 const PAGE: f64 = 720.0;
 /// Letters of names and levels.
@@ -41,9 +43,9 @@ struct Grid {
 impl Grid {
     fn new(style: &Style) -> Grid {
         let width = style.width.points();
-        let suited = ((width - 2.0 * MARGIN + GAP) / (CELL + GAP)).floor().max(1.0) as usize;
+        let suited = ((width - 2.0 * MARGIN + BESIDE) / (CELL + BESIDE)).floor().max(1.0) as usize;
         let columns = style.columns.unwrap_or(suited).clamp(1, 2 * suited);
-        let side = (width - 2.0 * MARGIN - GAP * (columns - 1) as f64) / columns as f64;
+        let side = (width - 2.0 * MARGIN - BESIDE * (columns - 1) as f64) / columns as f64;
         Grid { columns, side, width }
     }
 
@@ -56,7 +58,7 @@ impl Grid {
     fn frame(&self, i: usize, top: f64) -> Frame {
         let (column, row) = ((i % self.columns) as f64, (i / self.columns) as f64);
         Frame {
-            left: MARGIN + column * (self.side + GAP),
+            left: MARGIN + column * (self.side + BESIDE),
             top: top + row * self.row() + SMALL_LEADING * NAME_LINES as f64 + AIR,
             width: self.side,
             height: self.side,
