@@ -82,19 +82,18 @@ pub fn sheet(title: &str, cells: &[Cell], style: &Style, paged: bool) -> Result<
     let rows =
         if paged { (((PAGE - top - MARGIN) / grid.row()).floor() as usize).max(1) } else { usize::MAX };
     let of_page = rows.saturating_mul(grid.columns).min(cells.len());
-    let numbered = cells.iter().zip(&fields).collect::<Vec<_>>();
-    let pages: Vec<_> = numbered.chunks(of_page).collect();
-    let count = pages.len();
-    let draw = |(number, page): (usize, &&[(&Cell, &Result<Fields, PlotError>)])| {
+    let count = cells.len().div_ceil(of_page);
+    let mut pages = Vec::new();
+    for (number, page) in cells.chunks(of_page).enumerate() {
         let mut canvas = Canvas::new();
         heading.draw(&mut canvas, (number + 1, count));
-        for (i, (cell, fields)) in page.iter().enumerate() {
+        for (i, (cell, fields)) in page.iter().zip(&fields[number * of_page..]).enumerate() {
             draw_cell(&mut canvas, cell, fields, &grid.frame(i, top), style)?;
         }
         let height = top + page.len().div_ceil(grid.columns) as f64 * grid.row() + MARGIN;
-        Ok(canvas.finish((grid.width, if count > 1 { PAGE } else { height }), title))
-    };
-    pages.iter().enumerate().map(draw).collect()
+        pages.push(canvas.finish((grid.width, if count > 1 { PAGE } else { height }), title));
+    }
+    Ok(pages)
 }
 
 fn fields_of(cell: &Cell, style: &Style) -> Result<Fields, PlotError> {
