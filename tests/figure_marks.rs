@@ -137,7 +137,7 @@ fn a_model_that_left_all_reason_neither_flattens_the_others_nor_hides_it() {
     assert!(highest(&expected) > 2.0);
     let pit = with(&|i, energy| if i == 0 { -1.2e5 } else { energy });
     let deep = with(&|i, energy| if i < 250 && i % 20 < 8 { -1e9 } else { energy });
-    let steep = with(&|_, energy| 1e4 * energy);
+    let steep = with(&|_, energy| 1e4 * (energy + 8.0) - 8.0);
     let modest = with(&|i, energy| if i == 0 { -20.0 } else { energy });
     for (svg, words) in [
         (&pit, "below the range: down to −1.2e5"),
