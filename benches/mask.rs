@@ -31,8 +31,8 @@ impl Hidden {
 }
 
 fn main() -> ExitCode {
-    let arguments = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
-    let Some(file) = arguments.last() else {
+    let mut arguments = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
+    let Some(file) = arguments.next_back() else {
         eprintln!("name a result file");
         return ExitCode::from(2);
     };

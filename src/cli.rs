@@ -40,7 +40,7 @@ enum Command {
     Plan(plan::Arguments),
     Run(run::Arguments),
     Status(status::Arguments),
-    Plot(plot::Arguments),
+    Plot(Box<plot::Arguments>),
     Model(model::Arguments),
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell.

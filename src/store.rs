@@ -6,7 +6,8 @@
 //!   runs/                 one row a start
 //!   skipped               what could not be computed, and why
 //!   <structure>/          lattice, species, positions, orbits; label and space group as attributes
-//!     <landscape>/        one dimension scale an axis, distance_cost, minimum_distance
+//!     <landscape>/        one dimension scale an axis, distance_cost, minimum_distance; minimum_pair_distance, and
+//!                         uncapped_pair_distance before distances of the input lowered it
 //!       <model>/          energy, status, irreducible_index; tile_state, tile_seconds
 //! ```
 //!

@@ -251,6 +251,91 @@ fn plan_run_and_plot_go_hand_in_hand() {
 }
 
 #[test]
+fn plot_draws_as_it_is_told() {
+    let folder = setting();
+    let path = |name: &str| folder.path().join(name);
+    succeed(folder.path(), &["run", "campaign.toml"]);
+    succeed(folder.path(), &["plot", "result.h5", "--format", "svg", "--title", "none", "--levels", "4"]);
+    let few = std::fs::read_to_string(path("result-CaTiO3-Ca1.x-Ca1.z.svg")).unwrap();
+    assert!(!few.contains("AB3C_oP20"), "no title");
+    succeed(folder.path(), &["plot", "result.h5", "-o", "x.svg", "--title", "My <crystal>", "--size", "5"]);
+    let many = std::fs::read_to_string(path("x.svg")).unwrap();
+    assert!(many.contains("My &lt;crystal&gt;") && many.contains("width=\"5.0000in\""));
+    assert!(many.matches("fill-rule").count() > few.matches("fill-rule").count() + 5, "more levels");
+    succeed(folder.path(), &["plot", "result.h5", "--sheet", "sheet.svg", "--masked", "hide"]);
+    assert!(std::fs::read_to_string(path("sheet.svg")).unwrap().contains("CaTiO3 Ca1.x Ca1.z"));
+    if cfg!(feature = "figures") {
+        succeed(folder.path(), &["plot", "result.h5", "--format", "pdf"]);
+        assert!(std::fs::read(path("result-CaTiO3-Ca1.x-Ca1.z.pdf")).unwrap().starts_with(b"%PDF"));
+        let bytes = |dpi: &str| {
+            succeed(folder.path(), &["plot", "result.h5", "-o", "x.png", "--dpi", dpi]);
+            std::fs::read(path("x.png")).unwrap()
+        };
+        // Width in the header: 3.4 inches.
+        assert_eq!(
+            [bytes("100")[16..20].to_vec(), bytes("200")[16..20].to_vec()],
+            [[0, 0, 1, 84], [0, 0, 2, 168]]
+        );
+        assert!(
+            fail(folder.path(), &["plot", "result.h5", "-o", "x.png", "--dpi", "5"], 2)
+                .contains("20 to 1200")
+        );
+    }
+    for (option, value, reason) in [
+        ("--format", "gif", "svg, png, pdf"),
+        ("--masked", "gone", "pale, hide"),
+        ("--levels", "1", "from 2 to 64"),
+        ("--width", "wide", "single, double, and inches"),
+        ("--size", "100", "from 2 to 40 inches"),
+    ] {
+        let message = fail(folder.path(), &["plot", "result.h5", option, value], 2);
+        assert!(message.contains(reason), "{option}: {message}");
+    }
+}
+
+#[test]
+fn pictures_never_go_over_anything_else() {
+    let folder = setting();
+    let path = |name: &str| folder.path().join(name);
+    succeed(folder.path(), &["run", "campaign.toml"]);
+    std::fs::create_dir(path("folder.svg")).unwrap();
+    std::fs::write(path("notes.svg"), "my notes").unwrap();
+    // A result file of a picture's name, and a link of such a name to the result file.
+    std::fs::copy(path("result.h5"), path("picture.png")).unwrap();
+    let mut refusals = vec![
+        ("result.h5", ".svg, .png or .pdf"),
+        ("folder.svg", "this is a folder"),
+        ("notes.svg", "it exists and is no .svg picture"),
+        ("picture.png", "it exists and is no .png picture"),
+        ("no/such/x.svg", "the folder no/such does not exist"),
+        ("x.gif", ".svg, .png or .pdf"),
+    ];
+    if cfg!(unix) {
+        std::os::unix::fs::symlink("result.h5", path("link.svg")).unwrap();
+        refusals.push(("link.svg", "this is the result file"));
+    }
+    let contents = || {
+        let read = |name: &str| std::fs::read(path(name)).unwrap();
+        [read("result.h5"), read("notes.svg"), read("picture.png")]
+    };
+    let before = contents();
+    for (output, reason) in refusals {
+        for option in ["--output", "--sheet"] {
+            let message = fail(folder.path(), &["plot", "result.h5", option, output], 2);
+            if cfg!(feature = "figures") || !output.ends_with("png") {
+                assert!(message.contains(reason), "{output}: {message}");
+            }
+        }
+    }
+    assert!(contents() == before);
+    // An earlier picture may be drawn anew.
+    succeed(folder.path(), &["plot", "result.h5", "-o", "x.svg"]);
+    let first = std::fs::read(path("x.svg")).unwrap();
+    succeed(folder.path(), &["plot", "result.h5", "-o", "x.svg"]);
+    assert!(std::fs::read(path("x.svg")).unwrap() == first);
+}
+
+#[test]
 fn a_file_in_use_is_left_alone_and_said_to_be_in_use() {
     let folder = setting();
     succeed(folder.path(), &["run", "campaign.toml"]);

@@ -1,70 +1,10 @@
 //! Figures, by what they promise.
 
-use s2dpes::plot::{
-    Axis, ColourMap, Landscape, Panel, PlotError, RelativeTo, Style, Svg, Width, draw, write,
-};
+#[path = "common/pictures.rs"]
+mod pictures;
 
-/// A toy energy in eV/atom with period 1 in both coordinates and its lowest point at (0.3, 0.6).
-fn toy(x: f64, y: f64) -> f64 {
-    let wave = |d: f64| 1.0 - (2.0 * std::f64::consts::PI * d).cos();
-    wave(x - 0.3) + 0.7 * wave(y - 0.6) - 8.0
-}
-
-fn axis(label: &str, (low, high): (f64, f64), n: usize, periodic: bool) -> Axis {
-    let cells = if periodic { n } else { n - 1 };
-    let value = |i: usize| low + (high - low) * i as f64 / cells as f64;
-    Axis { label: label.into(), values: (0..n).map(value).collect(), periodic, reference: None }
-}
-
-fn panel(axes: &[Axis], title: &str, energy: impl Fn(f64, f64) -> f64) -> Panel {
-    let y = axes.get(1).map_or(vec![0.6], |axis| axis.values.clone());
-    let energy = axes[0].values.iter().flat_map(|x| y.iter().map(|y| energy(*x, *y))).collect();
-    Panel { title: title.into(), energy, reference_energy: None }
-}
-
-/// One model on those axes, nothing masked.
-fn one(axes: Vec<Axis>, energy: impl Fn(f64, f64) -> f64) -> Landscape {
-    let panels = vec![panel(&axes, "MACE", energy)];
-    let distance_cost = vec![0.0; panels[0].energy.len()];
-    Landscape { title: "W₂N₃ · A3B2_oP20_62_3c_2c:N-W".into(), axes, distance_cost, panels }
-}
-
-/// The toy on a full period, `n` points along each axis.
-fn full(n: usize) -> Landscape {
-    one(vec![axis("x (W1, 4c)", (0.0, 1.0), n, true), axis("z (W1, 4c)", (0.0, 1.0), n, true)], toy)
-}
-
-/// What stands between `before` and the next quotation mark, for every occurrence.
-fn all_after<'a>(svg: &'a str, before: &str) -> Vec<&'a str> {
-    svg.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
-}
-
-/// Left, top, width and height of each panel in points.
-fn frames(svg: &Svg) -> Vec<[f64; 4]> {
-    let number = |line: &str, name: &str| all_after(line, name)[0].parse().unwrap();
-    let frame = |line: &str| [" x=\"", " y=\"", " width=\"", " height=\""].map(|name| number(line, name));
-    svg.as_str().lines().filter(|line| line.contains("class=\"frame\"")).map(frame).collect()
-}
-
-/// Places of the stars in points, without the one in the key, which comes first.
-fn stars(svg: &Svg) -> Vec<[f64; 2]> {
-    let place = |text: &str| {
-        let (x, y) = text.trim_end_matches(')').split_once(' ').unwrap();
-        [x.parse().unwrap(), y.parse().unwrap()]
-    };
-    let marks = all_after(svg.as_str(), "class=\"input\" transform=\"translate(");
-    marks.into_iter().skip(1).map(place).collect()
-}
-
-/// Colours of the bands of each panel, from the lowest level up.
-fn fills(svg: &Svg) -> Vec<Vec<&str>> {
-    let of_panel = |part| -> Vec<&str> {
-        let lines = str::lines(part).filter(|line| line.contains("fill-rule") && !line.contains("class="));
-        lines.flat_map(|line| all_after(line, "fill=\"")).collect()
-    };
-    let parts: Vec<&str> = svg.as_str().split("class=\"frame\"").collect();
-    parts[..parts.len() - 1].iter().map(|part| of_panel(part)).collect()
-}
+use pictures::*;
+use s2dpes::plot::{ColourMap, DPI, Landscape, Panel, PlotError, RelativeTo, Style, Svg, Width, draw, write};
 
 #[test]
 fn a_periodic_axis_is_drawn_as_if_closed_by_hand() {
@@ -200,16 +140,17 @@ fn strange_fields_are_drawn_and_say_what_they_are() {
             landscape.panels.push(panel(&landscape.axes.clone(), "DFT", |x, y| 2.0 * toy(x, y)));
             let difference = difference.then(|| "DFT".to_owned());
             let svg = draw(&landscape, &Style { width, difference, ..Style::default() }).unwrap();
-            assert!(svg.as_str().contains(words) || width == Width::Double, "{words}");
+            assert!(said(&svg).contains(words) || width == Width::Double, "{words}: {}", said(&svg));
             assert!(!svg.as_str().contains("NaN") && !svg.as_str().contains("inf"));
         }
     };
     says(&|l| l.panels[0].energy.fill(f64::NAN), "not computed");
     says(&|l| l.panels[0].energy.fill(-3.0), "constant:");
-    says(&|l| l.distance_cost.fill(0.1), "no point outside");
+    says(&|l| l.distance_cost.fill(0.1), "all points masked");
     says(&|l| l.panels[0].energy[4] = f64::INFINITY, "MACE");
     says(&|l| l.panels[0].energy[4] = f64::NEG_INFINITY, "no energy");
     says(&|l| l.panels[0].energy[4] = 1e300, "MACE");
+    says(&|l| l.panels[0].energy[4] = -1e300, "below the range: down to −1.0e9");
     says(&|l| l.panels[0].energy.iter_mut().skip(2).for_each(|e| *e = f64::NAN), "no energy");
 }
 
@@ -228,7 +169,7 @@ fn one_axis_gives_one_curve_a_model() {
     let mut landscape = one(vec![axis("x (W1, 4c)", (0.0, 1.0), 40, true)], toy);
     let axes = landscape.axes.clone();
     landscape.panels.push(panel(&axes, "DFT", |x, y| 1.1 * toy(x, y)));
-    landscape.panels.push(Panel { title: "ORB".into(), energy: vec![f64::NAN; 40], reference_energy: None });
+    landscape.panels.push(Panel { title: "ORB".into(), energy: vec![f64::NAN; 40], ..Panel::default() });
     landscape.distance_cost[30..].fill(0.1);
     landscape.axes[0].reference = Some(0.25);
     let svg = draw(&landscape, &Style { width: Width::Single, ..Style::default() }).unwrap();
@@ -290,6 +231,9 @@ fn errors_name_the_way_out() {
     contains(message(&|_, s| s.difference = Some("MACE".into())), "needs a second model");
     contains("jet".parse::<ColourMap>().unwrap_err().to_string(), "viridis, cividis");
     assert_eq!("magma".parse::<ColourMap>().unwrap(), ColourMap::Magma);
+    contains(message(&|_, s| s.width = Width::Inches(1.0)), "from 2 to 40 inches, not 1");
+    contains(message(&|l, _| l.panels[0].equal_to = Some(vec![0; 3])), "what is equal in \"MACE\" has 3");
+    assert_eq!("4.5".parse::<Width>().unwrap(), Width::Inches(4.5));
     assert!("wide".parse::<Width>().is_err() && "lowest".parse::<RelativeTo>().is_err());
 }
 
@@ -298,20 +242,20 @@ fn the_suffix_names_the_format() {
     let folder = tempfile::tempdir().unwrap();
     let svg = draw(&full(8), &Style::default()).unwrap();
     let path = |name: &str| folder.path().join(name);
-    write(&svg, &path("a.SVG")).unwrap();
+    write(&svg, &path("a.SVG"), DPI).unwrap();
     // The program's mark follows.
     assert!(std::fs::read_to_string(path("a.SVG")).unwrap().starts_with(svg.as_str()));
     assert!(s2dpes::plot::is_ours(&path("a.SVG")));
-    assert!(matches!(write(&svg, &path("a.tiff")), Err(PlotError::Suffix(_))));
-    assert!(matches!(write(&svg, &path("no/such/folder.svg")), Err(PlotError::Write { .. })));
+    assert!(matches!(write(&svg, &path("a.tiff"), DPI), Err(PlotError::Suffix(_))));
+    assert!(matches!(write(&svg, &path("no/such/folder.svg"), DPI), Err(PlotError::Write { .. })));
     if cfg!(feature = "figures") {
         for (name, magic) in [("a.png", "\u{89}PNG"), ("a.pdf", "%PDF")] {
-            write(&svg, &path(name)).unwrap();
+            write(&svg, &path(name), DPI).unwrap();
             let bytes = std::fs::read(path(name)).unwrap();
             assert!(magic.chars().map(|c| c as u8).eq(bytes[..4].iter().copied()), "{name}");
         }
     } else {
-        let error = write(&svg, &path("a.pdf")).unwrap_err().to_string();
+        let error = write(&svg, &path("a.pdf"), DPI).unwrap_err().to_string();
         assert!(error.contains("--features figures"), "{error}");
     }
 }
@@ -399,6 +343,43 @@ mod read_back {
     }
 
     #[test]
+    fn tick_labels_keep_apart() {
+        let number = |text: &str| text.replace('−', "-").parse::<f64>().is_ok();
+        for range in
+            [(0.0, 1.0), (0.2, 0.4), (0.125, 0.375), (0.0, 0.33), (0.0012, 0.0019), (-0.5, 0.5), (0.0, 3.0)]
+        {
+            for (count, width) in (1..=6).flat_map(|n| [2.0, 3.4, 5.0, 7.0, 12.0].map(|w| (n, w))) {
+                for scale in [1.0, 1e-3, 137.0] {
+                    let axes = vec![axis("x (W1, 4c)", range, 7, false), axis("z (W1, 4c)", range, 6, false)];
+                    let mut landscape = one(axes, |x, y| scale * toy(x / (range.1 - range.0), y));
+                    landscape.panels = vec![landscape.panels[0].clone(); count];
+                    let style = Style {
+                        width: Width::Inches(width),
+                        columns: Some(count),
+                        relative_to: RelativeTo::Absolute,
+                        ..Style::default()
+                    };
+                    let svg = draw(&landscape, &style).unwrap();
+                    let all = texts(tree(&svg).root());
+                    let ticks: Vec<_> = all.iter().filter(|(text, _)| number(text)).collect();
+                    assert!(ticks.len() > 2);
+                    for (i, (text, a)) in ticks.iter().enumerate() {
+                        for (other, b) in &ticks[i + 1..] {
+                            // CSS pixels: 2 points side by side, half a point one above the other.
+                            let across = (b.left() - a.right()).max(a.left() - b.right());
+                            let down = (b.top() - a.bottom()).max(a.top() - b.bottom());
+                            assert!(
+                                across > 2.6 || down > 0.6,
+                                "{range:?} {count} {width} {scale}: {text} {other} {across} {down}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_string_survives() {
         let nasty = "<W&N> \"quoted\" 'single' ]]> \u{1}\u{fffe}end";
         let mut landscape = full(5);
@@ -411,7 +392,7 @@ mod read_back {
     }
 
     fn pixels(svg: &Svg) -> Pixmap {
-        Pixmap::decode_png(&png(svg).unwrap()).unwrap()
+        Pixmap::decode_png(&png(svg, DPI).unwrap()).unwrap()
     }
 
     #[test]
@@ -420,15 +401,17 @@ mod read_back {
             let svg = draw(&full(8), &Style { width, ..Style::default() }).unwrap();
             assert_eq!(pixels(&svg).width(), expected);
             // Chunk pHYs behind the header: 11811 pixels a metre.
-            assert_eq!(png(&svg).unwrap()[37..45], *b"pHYs\x00\x00\x2e\x23");
+            assert_eq!(png(&svg, DPI).unwrap()[37..45], *b"pHYs\x00\x00\x2e\x23");
+            let small = Pixmap::decode_png(&png(&svg, 100.0).unwrap()).unwrap();
+            assert_eq!(small.width(), expected / 3);
         }
     }
 
     #[test]
     fn a_png_is_the_same_bytes_each_time_and_a_pdf_has_the_printed_size() {
         let svg = draw(&full(12), &Style { width: Width::Single, ..Style::default() }).unwrap();
-        assert!(png(&svg).unwrap() == png(&svg).unwrap());
-        let pdf = String::from_utf8_lossy(&pdf(&svg).unwrap()).into_owned();
+        assert!(png(&svg, DPI).unwrap() == png(&svg, DPI).unwrap());
+        let pdf = String::from_utf8_lossy(&pdf(std::slice::from_ref(&svg)).unwrap()).into_owned();
         let width = pdf.split("/MediaBox [0 0 ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
         assert!((width.parse::<f64>().unwrap() - 3.4 * 72.0).abs() < 0.01, "{width}");
         assert!(

@@ -87,15 +87,21 @@ fn content(canvas: &mut Canvas, (fields, style): (&Fields, &Style), frame: &Fram
     }
 }
 
-/// The vertical range: that of the levels, with some air below unless somebody asked for it exactly, or it is
-/// symmetric.
+/// The vertical range: that of the levels, with some air below and the input structure in it, unless somebody asked for it
+/// exactly, or it is symmetric.
 fn span(fields: &Fields, style: &Style) -> (f64, f64) {
     let (low, high) = fields.levels.range();
     if style.range.is_some() || style.difference.is_some() {
-        (low, high)
-    } else {
-        (low - 0.05 * (high - low), high)
+        return (low, high);
     }
+    // An input beyond reason, or much higher than the curves, stays outside.
+    let inputs = || {
+        let layers = fields.layers.iter().filter_map(|layer| Some((layer.input?, layer.floor)));
+        let within_reach = |(value, floor): &(f64, f64)| *value >= *floor && *value <= high + (high - low);
+        layers.filter(within_reach).map(|(value, _)| value)
+    };
+    let (low, high) = (inputs().fold(low, f64::min), inputs().fold(high, f64::max));
+    (low - 0.05 * (high - low), high)
 }
 
 /// Masked intervals as rectangles of the page.
@@ -167,6 +173,7 @@ fn curve_of(layer: &Layer, fields: &Fields, frame: &Frame) -> Path {
 
 /// The input structure as a line with a star at its energy on each curve, the lowest points of each curve as rings.
 fn signs(canvas: &mut Canvas, landscape: &Landscape, fields: &Fields, frame: &Frame) {
+    let star = if frame.width < 110.0 { 2.8 } else { 4.0 };
     let inputs = inputs(landscape);
     for [x, _] in &inputs {
         let (x, top, bottom) = (Length(frame.place([*x, 0.0])[0]), Length(frame.top), Length(frame.bottom()));
@@ -178,8 +185,8 @@ fn signs(canvas: &mut Canvas, landscape: &Landscape, fields: &Fields, frame: &Fr
         let x = frame.place([*x, 0.0])[0];
         for (y, curve_of) in &stars {
             match curve_of {
-                Some(i) if stars.len() > 1 => marks::star_with(canvas, [x, *y], 4.6, curve(*i).0),
-                _ => marks::star(canvas, [x, *y], 4.6),
+                Some(i) if stars.len() > 1 => marks::star_with(canvas, [x, *y], star, curve(*i).0),
+                _ => marks::star(canvas, [x, *y], star),
             }
         }
     }
@@ -189,7 +196,8 @@ fn signs(canvas: &mut Canvas, landscape: &Landscape, fields: &Fields, frame: &Fr
             for node in both_ends(landscape, 0, *node, fields.grid.x.len()) {
                 let value = layer.values[node];
                 if (frame.y.0..=frame.y.1).contains(&value) {
-                    marks::dot(canvas, frame.place([fields.grid.x[node], value]), curve(i).0, lowest.at_edge);
+                    let place = frame.place([fields.grid.x[node], value]);
+                    marks::ring(canvas, place, star + 1.7, (&curve(i).0, lowest.at_edge));
                 }
             }
         }

@@ -33,7 +33,7 @@ pub struct Layer {
     /// Value of the input structure in eV/atom.
     pub input: Option<f64>,
     /// Values below this are beyond reason.
-    floor: f64,
+    pub floor: f64,
     /// What to say instead of a picture, or of a constant one.
     pub note: Option<String>,
     /// What to say besides; may be empty.

@@ -101,7 +101,9 @@ fn columns(panels: usize, style: &Style) -> usize {
         (false, 5 | 6 | 9) => 3,
         (false, _) => 4,
     };
-    let most = if style.width.is_narrow() { 3 } else { 6 };
+    let most = if style.width.is_narrow() { 3.0 } else { 6.0 * style.width.inches() / 7.0 };
+    // None may be too small for its labels.
+    let most = most.min((style.width.points() - 50.0) / 60.0).max(1.0) as usize;
     style.columns.unwrap_or(suited).clamp(1, panels.clamp(1, most))
 }
 
@@ -125,7 +127,7 @@ fn across(fields: &Fields, style: &Style, columns: usize, beside: bool) -> Acros
         let ticks = [ticks_across(x, guess, 6), Ticks::new(y, ((guess / 14.0) as usize).min(6))];
         let left = MARGIN + TEXT + 4.0 + widest(&ticks[1]) + TICK;
         let overhang = 0.5 * widest(&ticks[0]);
-        let gap = GAP.max(2.0 * overhang + 4.0);
+        let gap = GAP.max(2.0 * overhang + 7.0);
         let bar = Bar::distance(overhang) + Bar::room_beside(&fields.levels);
         let right = if beside { bar } else { overhang.max(Bar::overhang(&fields.levels)) };
         let room = style.width.points() - left - right - MARGIN - gap * (columns - 1) as f64;

@@ -174,7 +174,7 @@ impl Shared<'_> {
             page::remark(canvas, frame, &layer.remark, &[&inputs[..], &lowest[..]].concat());
         }
         let radius = match frame.width {
-            width if width < 90.0 => 2.8,
+            width if width < 110.0 => 2.8,
             width if width < 120.0 => 4.0,
             _ => 4.6,
         };
@@ -184,7 +184,7 @@ impl Shared<'_> {
         // Over the star and around it, so that both show where they meet.
         let broken = layer.lowest.as_ref().is_some_and(|lowest| lowest.at_edge);
         for place in lowest {
-            marks::ring(canvas, place, radius + 1.7, broken);
+            marks::ring(canvas, place, radius + 1.7, (&"#000", broken));
         }
     }
 

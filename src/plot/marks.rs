@@ -97,30 +97,24 @@ pub fn star_with(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64, rim: impl s
     ));
 }
 
-/// Marks the lowest point of a map: a dark ring with a white rim, for light and dark ground. A star fits inside. It is
-/// broken where the point is no minimum but the end of the region outside the mask.
-pub fn ring(canvas: &mut Canvas, [x, y]: [f64; 2], radius: f64, broken: bool) {
-    let dashes = if broken {
-        format!(" stroke-dasharray=\"{:.2}\"", radius * std::f64::consts::PI / 6.0)
-    } else {
-        String::new()
+/// Marks a lowest point: a ring with a white rim, for light and dark ground. A star fits inside. It is broken where the
+/// point is no minimum but the end of the region outside the mask.
+pub fn ring(
+    canvas: &mut Canvas,
+    [x, y]: [f64; 2],
+    radius: f64,
+    (colour, broken): (&dyn std::fmt::Display, bool),
+) {
+    let dashes = match broken {
+        true => format!(" stroke-dasharray=\"{:.2}\"", radius * std::f64::consts::PI / 6.0),
+        false => String::new(),
     };
     let (x, y, r) = (Length(x), Length(y), Length(radius));
     canvas.add(format_args!(
         "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2.2\"/>"
     ));
     canvas.add(format_args!(
-        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"#000\" \
-         stroke-width=\".9\"{dashes}/>"
-    ));
-}
-
-/// Marks the lowest point of a curve: a ring of the curve's colour on white, broken as that of a map.
-pub fn dot(canvas: &mut Canvas, [x, y]: [f64; 2], rim: impl std::fmt::Display, broken: bool) {
-    let (x, y) = (Length(x), Length(y));
-    let dashes = if broken { " stroke-dasharray=\"1.26\"" } else { "" };
-    canvas.add(format_args!(
-        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"2.4\" fill=\"#fff\" stroke=\"{rim}\" \
+        "<circle class=\"lowest\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\" fill=\"none\" stroke=\"{colour}\" \
          stroke-width=\".9\"{dashes}/>"
     ));
 }
@@ -224,8 +218,8 @@ pub fn key(canvas: &mut Canvas, entries: &[Entry], [left, middle]: [f64; 2], wid
             Frame { left: x, top: middle - 3.5, width: 9.0, height: 7.0, x: (0.0, 1.0), y: (0.0, 1.0) };
         match mark {
             Mark::Input => star(canvas, swatch.middle(), 4.0),
-            Mark::Lowest => ring(canvas, swatch.middle(), 3.0, false),
-            Mark::Edge => ring(canvas, swatch.middle(), 3.0, true),
+            Mark::Lowest => ring(canvas, swatch.middle(), 3.0, (&"#000", false)),
+            Mark::Edge => ring(canvas, swatch.middle(), 3.0, (&"#000", true)),
             Mark::Masked => mask(canvas, &[swatch.corners()], VEIL),
             Mark::Missing => {
                 swatch.rect(canvas, format_args!("fill=\"#fff\" stroke=\"#333\" stroke-width=\".5\""))

@@ -54,7 +54,7 @@ impl Nodes<'_> {
     }
 
     /// Square of the distance from the input structure, in periods.
-    fn from_input(&self, index: usize) -> f64 {
+    fn distance_from_input(&self, index: usize) -> f64 {
         let along = |(i, axis): (usize, &super::Axis)| {
             let difference = axis.values[self.place(index)[i]] - axis.reference.filter(|r| r.is_finite())?;
             Some((difference - difference.round()).powi(2))
@@ -93,7 +93,7 @@ pub fn lowest(
     };
     let at_edge = equals.iter().any(falls_on);
     if equal > MOST {
-        equals.sort_by(|a, b| nodes.from_input(*a).total_cmp(&nodes.from_input(*b)));
+        equals.sort_by(|a, b| nodes.distance_from_input(*a).total_cmp(&nodes.distance_from_input(*b)));
         equals.truncate(1);
     }
     let nodes = equals.into_iter().map(|i| nodes.place(i)).collect();

@@ -152,7 +152,21 @@ pub fn ticks_across(range: (f64, f64), length: f64, most: usize) -> Ticks {
             ticks.values.windows(2).map(|pair| per_unit * (pair[1] - pair[0])).fold(length, f64::min);
         widest(ticks) + 5.0 <= spacing
     };
-    (2..=most).rev().map(|most| Ticks::new(range, most)).find(fits).unwrap_or_else(|| Ticks::new(range, 2))
+    let fitting = (2..=most).rev().map(|most| Ticks::new(range, most)).find(fits);
+    fitting.unwrap_or_else(|| apart(Ticks::new(range, 2), length / (range.1 - range.0)))
+}
+
+/// Without the ticks whose labels would touch the one before.
+fn apart(ticks: Ticks, per_unit: f64) -> Ticks {
+    let room = widest(&ticks) + 5.0;
+    let mut kept = Ticks { values: Vec::new(), labels: Vec::new() };
+    for (value, label) in ticks.values.into_iter().zip(ticks.labels) {
+        if kept.values.last().is_none_or(|last| per_unit * (value - last) >= room) {
+            kept.values.push(value);
+            kept.labels.push(label);
+        }
+    }
+    kept
 }
 
 /// A label that runs upwards, its middle at `middle` and its base line at `x`; it may take the `room` around

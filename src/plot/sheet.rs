@@ -19,8 +19,12 @@ pub struct Cell {
 
 /// About how wide a cell is, in points.
 const CELL: f64 = 84.0;
-/// Between two cells.
-const GAP: f64 = 7.0;
+/// Between two cells side by side.
+const BESIDE: f64 = 8.0;
+/// Between two rows.
+const GAP: f64 = 5.0;
+/// Between a frame and what is written above and below it: marks on its edge stick out.
+const AIR: f64 = 4.0;
 /// Height of a page of several, in points.
 const PAGE: f64 = 720.0;
 /// Letters of names and levels.
@@ -39,23 +43,23 @@ struct Grid {
 impl Grid {
     fn new(style: &Style) -> Grid {
         let width = style.width.points();
-        let suited = ((width - 2.0 * MARGIN + GAP) / (CELL + GAP)).floor().max(1.0) as usize;
+        let suited = ((width - 2.0 * MARGIN + BESIDE) / (CELL + BESIDE)).floor().max(1.0) as usize;
         let columns = style.columns.unwrap_or(suited).clamp(1, 2 * suited);
-        let side = (width - 2.0 * MARGIN - GAP * (columns - 1) as f64) / columns as f64;
+        let side = (width - 2.0 * MARGIN - BESIDE * (columns - 1) as f64) / columns as f64;
         Grid { columns, side, width }
     }
 
     /// Height of a row: name, panel, levels, gap.
     fn row(&self) -> f64 {
-        SMALL_LEADING * NAME_LINES as f64 + 2.0 + self.side + SMALL_LEADING + 3.0 + GAP
+        SMALL_LEADING * (NAME_LINES + 1) as f64 + self.side + 2.0 * AIR + GAP
     }
 
     /// The frame of cell `i` of a page whose cells begin at `top`.
     fn frame(&self, i: usize, top: f64) -> Frame {
         let (column, row) = ((i % self.columns) as f64, (i / self.columns) as f64);
         Frame {
-            left: MARGIN + column * (self.side + GAP),
-            top: top + row * self.row() + SMALL_LEADING * NAME_LINES as f64 + 2.0,
+            left: MARGIN + column * (self.side + BESIDE),
+            top: top + row * self.row() + SMALL_LEADING * NAME_LINES as f64 + AIR,
             width: self.side,
             height: self.side,
             x: (0.0, 1.0),
@@ -78,19 +82,18 @@ pub fn sheet(title: &str, cells: &[Cell], style: &Style, paged: bool) -> Result<
     let rows =
         if paged { (((PAGE - top - MARGIN) / grid.row()).floor() as usize).max(1) } else { usize::MAX };
     let of_page = rows.saturating_mul(grid.columns).min(cells.len());
-    let numbered = cells.iter().zip(&fields).collect::<Vec<_>>();
-    let pages: Vec<_> = numbered.chunks(of_page).collect();
-    let count = pages.len();
-    let draw = |(number, page): (usize, &&[(&Cell, &Result<Fields, PlotError>)])| {
+    let count = cells.len().div_ceil(of_page);
+    let mut pages = Vec::new();
+    for (number, page) in cells.chunks(of_page).enumerate() {
         let mut canvas = Canvas::new();
         heading.draw(&mut canvas, (number + 1, count));
-        for (i, (cell, fields)) in page.iter().enumerate() {
+        for (i, (cell, fields)) in page.iter().zip(&fields[number * of_page..]).enumerate() {
             draw_cell(&mut canvas, cell, fields, &grid.frame(i, top), style)?;
         }
         let height = top + page.len().div_ceil(grid.columns) as f64 * grid.row() + MARGIN;
-        Ok(canvas.finish((grid.width, if count > 1 { PAGE } else { height }), title))
-    };
-    pages.iter().enumerate().map(draw).collect()
+        pages.push(canvas.finish((grid.width, if count > 1 { PAGE } else { height }), title));
+    }
+    Ok(pages)
 }
 
 fn fields_of(cell: &Cell, style: &Style) -> Result<Fields, PlotError> {
@@ -107,10 +110,10 @@ fn draw_cell(
 ) -> Result<(), PlotError> {
     let lines = name_lines(&cell.name, frame.width);
     for (i, line) in lines.iter().rev().enumerate() {
-        let at = [frame.middle()[0], frame.top - 2.0 - SMALL_LEADING * (i as f64 + 0.5)];
+        let at = [frame.middle()[0], frame.top - AIR - SMALL_LEADING * (i as f64 + 0.5)];
         centred(canvas, line.clone(), at, SMALL, frame.width);
     }
-    let below = [frame.middle()[0], frame.bottom() + 2.0 + 0.5 * SMALL_LEADING];
+    let below = [frame.middle()[0], frame.bottom() + AIR + 0.5 * SMALL_LEADING];
     match fields {
         Ok(fields) => {
             let small = match cell.landscape.axes.len() {

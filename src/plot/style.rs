@@ -24,7 +24,7 @@ pub struct Style {
     pub levels: usize,
     /// Thin lines between the bands.
     pub lines: bool,
-    /// Panels side by side, at most 3 on a single and 6 on a double column; None: what suits the width and
+    /// Panels side by side, at most 3 on a single and 6 on a double column, and so on; None: what suits the width and
     /// the number of models.
     pub columns: Option<usize>,
     /// Explain the marks next to the title.

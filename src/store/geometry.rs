@@ -143,7 +143,10 @@ fn read_orbits(group: &Group, space_group: &SpaceGroup) -> hdf5::Result<Vec<Orbi
         (list(group, &schema::ORBIT, MOST_ATOMS)?, list(group, &schema::ATOMIC_NUMBER, MOST_ATOMS)?);
     let count = names.len();
     let lengths = [letters.len(), multiplicities.len(), coordinates.len() / 3];
-    if lengths.iter().any(|n| *n != count) || coordinates.len() % 3 != 0 || orbit_of.len() != numbers.len() {
+    if lengths.iter().any(|n| *n != count)
+        || !coordinates.len().is_multiple_of(3)
+        || orbit_of.len() != numbers.len()
+    {
         return Err("the datasets of its orbits differ in length".into());
     }
     let mut orbits = Vec::new();
@@ -166,7 +169,7 @@ fn read_orbits(group: &Group, space_group: &SpaceGroup) -> hdf5::Result<Vec<Orbi
             return Err(wrong("has another multiplicity than its Wyckoff position"));
         }
         let coordinates = Vector3::from_column_slice(&coordinates[3 * i..3 * i + 3]);
-        if coordinates.iter().any(|v| !(v.abs() < 1e3)) {
+        if coordinates.iter().any(|v| v.is_nan() || v.abs() > 1e3) {
             return Err(wrong("has coordinates that are no fractions of a cell"));
         }
         orbits.push(Orbit { name, element, position, coordinates });

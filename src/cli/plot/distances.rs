@@ -1,7 +1,7 @@
 //! The distance cost of a picture: as stored, or with other thresholds.
 
 use s2dpes::config::parse_thresholds;
-use s2dpes::landscape::{DistanceCost, Thresholds, TooClose, pair_name};
+use s2dpes::landscape::{Axis, DistanceCost, Thresholds, TooClose, pair_name};
 use s2dpes::store::{Geometry, LandscapeResult, Results, StoreError};
 
 use super::super::Failure;
@@ -122,14 +122,11 @@ fn closest(landscape: &LandscapeResult, geometry: &Geometry, thresholds: &Thresh
     };
     let input: Vec<f64> = landscape.axes.iter().map(|axis| axis.reference).collect();
     let least = || {
-        let points = geometry.grid.points();
-        let values = |point| {
-            let value =
-                |(i, axis): (usize, &s2dpes::landscape::Axis)| axis.value(geometry.grid.coordinate(point, i));
-            geometry.axes.iter().enumerate().map(value).collect::<Vec<f64>>()
-        };
-        let best = points.map(values).min_by(|a, b| cost.at(a).cost.total_cmp(&cost.at(b).cost));
-        best.and_then(|s| cost.closest(&s))
+        let costs = cost.over(&geometry.axes, &geometry.grid);
+        let least =
+            geometry.grid.points().min_by(|a, b| costs[a.index()].cost.total_cmp(&costs[b.index()].cost))?;
+        let value = |(i, axis): (usize, &Axis)| axis.value(geometry.grid.coordinate(least, i));
+        cost.closest(&geometry.axes.iter().enumerate().map(value).collect::<Vec<f64>>())
     };
     let Some(TooClose { elements, distance, minimum }) = cost.closest(&input).or_else(least) else {
         return String::new();
@@ -141,5 +138,5 @@ fn closest(landscape: &LandscapeResult, geometry: &Geometry, thresholds: &Thresh
          --distance-pair {pair}={:.2} or --distance-scale changes that",
         0.99 * distance
     );
-    format!("{pair} {distance:.2} Å < {minimum:.2} Å")
+    format!("{pair}\u{a0}{distance:.2}\u{a0}Å <\u{a0}{minimum:.2}\u{a0}Å")
 }
