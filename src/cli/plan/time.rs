@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn samples_reach_from_the_first_to_the_last() {
-        assert_eq!(spread(0, 6), []);
+        assert_eq!(spread(0, 6), Vec::<usize>::new());
         assert_eq!(spread(3, 6), [0, 1, 2]);
         assert_eq!(spread(11, 3), [0, 5, 10]);
         assert_eq!(spread(9, 1), [4]);
