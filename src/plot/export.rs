@@ -72,6 +72,7 @@ pub fn write(figure: &Svg, path: &Path, dpi: f64) -> Result<(), PlotError> {
 }
 
 /// Writes figures as the pages of one file; only a `.pdf` has several.
+#[cfg_attr(not(feature = "figures"), expect(unused_variables, reason = "only pixels have a resolution"))]
 pub fn write_pages(pages: &[Svg], path: &Path, dpi: f64) -> Result<(), PlotError> {
     let bytes = match (Format::of(path)?, pages) {
         #[cfg(feature = "figures")]
