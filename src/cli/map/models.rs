@@ -119,7 +119,7 @@ mod tests {
             (&["no.model", "none.pth"][..], &[][..], "there is no model file no.model, none.pth;"),
             (&[&a, &a], &[], "twice"),
             (&[&mine, &mine], &[], "two models are called `mine`"),
-            (&[&energy], &[], "no model can be called `energy`"),
+            (&[&energy], &[], "no model can be called \"energy\" in the result file, since"),
             (&[&a], &["one", "two"], "--head two is of no model"),
         ] {
             let message = names(models, heads).unwrap_err();

@@ -62,20 +62,25 @@ impl Contents<'_> {
                 Err(complaint) => refusals.push((group, complaint)),
             }
         }
-        let mut reason = refusals
-            .first()
-            .map(|(group, refusal)| format!("with {}, {}", groups.called(group), refusal.text));
-        if answers.len() > 1 {
-            let (possible, others): (Vec<Answer>, Vec<Answer>) =
-                answers.into_iter().partition(|answer| self.crowding(&answer.atoms).is_none());
-            if possible.len() != 1 {
-                return Err(self.undecided(&possible.into_iter().chain(others).collect::<Vec<_>>(), groups));
+        let mut others = Vec::new();
+        let states_units = |answer: &Answer| self.stated.has_exactly(&answer.atoms.counts());
+        let is_possible = |answer: &Answer| self.crowding(&answer.atoms).is_none();
+        for is_likely in [&states_units as &dyn Fn(&Answer) -> bool, &is_possible] {
+            if answers.len() > 1 && answers.iter().any(is_likely) {
+                let (likely, unlikely): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(is_likely);
+                answers = likely;
+                others.extend(unlikely);
             }
-            reason = others
-                .first()
-                .map(|other| format!("{} would give {}", groups.called(other.group), self.shown(other)));
-            answers = possible;
         }
+        if answers.len() > 1 {
+            return Err(self.undecided(&answers.into_iter().chain(others).collect::<Vec<_>>(), groups));
+        }
+        let of_other =
+            |other: &Answer| format!("{} would give {}", groups.called(other.group), self.shown(other));
+        let of_refusal = |(group, refusal): &(&Group, Complaint)| {
+            format!("with {}, {}", groups.called(group), refusal.text)
+        };
+        let reason = others.first().map(of_other).or(refusals.first().map(of_refusal));
         match answers.pop() {
             Some(answer) => {
                 if let Some(reason) = reason {

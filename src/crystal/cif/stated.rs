@@ -53,6 +53,12 @@ impl<'a> Stated<'a> {
         self.check_formula(group, &atoms.counts())
     }
 
+    /// Whether the file states Z, and the atoms of the cell are Z times the formula: no other cell has to explain it.
+    pub fn has_exactly(&self, atoms: &BTreeMap<Element, usize>) -> bool {
+        let units = self.formula.as_ref().and_then(|formula| formula.units(atoms));
+        self.units.is_some_and(|(stated, _)| units == Some(stated))
+    }
+
     /// A whole number of formulas, which is Z, or that of another cell of the same crystal.
     fn check_formula(&self, group: &Group, atoms: &BTreeMap<Element, usize>) -> Result<(), Complaint> {
         let (Some(formula), Some(token)) = (&self.formula, self.formula_token) else { return Ok(()) };
