@@ -106,3 +106,26 @@ fn patterns_without_files_are_refused_with_their_place() {
     let (code, error, _) = run(folder.path(), "file = [\"a.vasp\", \"a{,.b}.vasp\"];name = \"x\"");
     assert!(code == 2 && error.contains("each file has a name of its own"), "{error}");
 }
+
+#[test]
+fn a_format_overrules_the_name_of_the_file() {
+    let folder = setting(&["calculation.txt"]);
+    for command in [
+        &["inspect", "calculation.txt"][..],
+        &["eval", "-m", "all-elements.model", "calculation.txt"],
+        &["map", "-m", "all-elements.model", "--points", "4", "calculation.txt"],
+    ] {
+        let (code, _, error) = program(folder.path(), &[], command);
+        assert_eq!(code, 2, "{command:?}: {error}");
+        assert!(error.contains("the name does not tell the format"), "{error}");
+        let (code, _, error) = program(folder.path(), &[], &[command, &["--format", "poscar"]].concat());
+        assert_eq!(code, 0, "{command:?}: {error}");
+        let (code, ..) = program(folder.path(), &[], &[command, &["--format", "cif"]].concat());
+        assert_ne!(code, 0, "{command:?}");
+    }
+    let (code, error, names) = run(folder.path(), "file = \"calculation.txt\"\nformat = \"poscar\"");
+    assert_eq!((code, names), (0, vec!["calculation".to_string()]), "{error}");
+    let (code, error, _) = run(folder.path(), "file = \"calculation.txt\"\nformat = \"vasp\"");
+    assert_eq!(code, 2);
+    assert!(error.contains("x.toml:") && error.contains("cif, poscar"), "{error}");
+}

@@ -173,8 +173,10 @@ fn caption(style: &Style) -> String {
     format!("Difference from {model}, {zero}")
 }
 
-/// A panel whose values reach so many times as far as those of the others (their median) does not count for the levels.
+/// A panel whose values reach so many times as far as those of the others (their median) does not count for the levels ...
 const FAR: f64 = 5.0;
+/// ... unless they stay within this, in eV/atom, which is nothing beyond reason.
+const REASON: f64 = 1.0;
 
 /// One set of levels for all panels; those that do not count for them get a remark.
 fn levels(layers: &mut [Layer], open: &[bool], style: &Style) -> Levels {
@@ -234,7 +236,7 @@ fn counts(reach: &[f64], i: usize) -> bool {
     others.sort_by(f64::total_cmp);
     // Of two, the smaller.
     let median = others.get(others.len().saturating_sub(1) / 2);
-    median.is_none_or(|median| reach[i] <= FAR * median)
+    median.is_none_or(|median| reach[i] <= REASON.max(FAR * median))
 }
 
 fn sample_minimum(sample: &[f64]) -> f64 {
