@@ -138,7 +138,6 @@ fn what_cannot_be_mapped_is_said_with_what_can_be_done() {
         ),
         (&["map", "nowhere.cif"], "nowhere.cif: cannot be read"),
         (&["map", "two.extxyz"], "holds 2 structures (two-0, two-1), and map takes one"),
-        (&["map", "energy.extxyz"], "no structure can be called so"),
         (&["map", &aluminium], "symmetry fixes every coordinate"),
         (&["map", "energy.extxyz", "-m", "a.model", "-m", "b.pth"], "there is no model file a.model, b.pth"),
     ] {
@@ -147,6 +146,9 @@ fn what_cannot_be_mapped_is_said_with_what_can_be_done() {
     }
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 2, "nothing is left behind");
+    // A name that the result file has for itself.
+    let (_, log) = s2dpes(folder.path(), &["map", "energy.extxyz", "--points", "4"], 0);
+    assert!(log.contains("\"energy\" is called `_energy` in the result file"), "{log}");
 }
 
 #[test]
