@@ -124,7 +124,7 @@ fn a_format_overrules_the_name_of_the_file() {
         assert_ne!(code, 0, "{command:?}");
     }
     let (code, error, names) = run(folder.path(), "file = \"calculation.txt\"\nformat = \"poscar\"");
-    assert_eq!((code, names), (0, vec!["calculation".to_string()]), "{error}");
+    assert_eq!((code, names), (0, vec!["calculation.txt".to_string()]), "{error}");
     let (code, error, _) = run(folder.path(), "file = \"calculation.txt\"\nformat = \"vasp\"");
     assert_eq!(code, 2);
     assert!(error.contains("x.toml:") && error.contains("cif, poscar"), "{error}");

@@ -218,7 +218,14 @@ fn tampered(setting: &Setting, change: &dyn Fn(&hdf5::Group) -> hdf5::Result<()>
 
 fn set_text(location: &hdf5::Location, name: &str, value: &str) -> hdf5::Result<()> {
     let value: hdf5::types::VarLenUnicode = value.parse().map_err(|_| "text")?;
-    location.attr(name)?.write_scalar(&value)
+    location.delete_attr(name)?;
+    location.new_attr::<hdf5::types::VarLenUnicode>().create(name)?.write_scalar(&value)
+}
+
+/// Puts one number in the place of a dataset.
+fn one_number(group: &hdf5::Group, name: &str) -> hdf5::Result<()> {
+    group.unlink(name)?;
+    group.new_dataset::<f64>().shape(1).create(name)?.write_raw(&[0.5])
 }
 
 fn set_axes(structure: &hdf5::Group, value: &str) -> hdf5::Result<()> {
@@ -236,21 +243,31 @@ fn files_that_contradict_themselves_are_errors() {
             group.new_attr::<i32>().create(name)?.write_scalar(&value)
         }
     };
-    // Whole numbers are read as numbers, too.
-    let whole = tampered(&setting, &replace("hall_number", 292));
-    assert!(Results::open(&whole).unwrap().geometry(NAME.0, NAME.1).is_ok());
+    // Files of earlier versions have whole numbers as text.
+    let text = tampered(&setting, &|g| set_text(g, "hall_number", "292"));
+    let geometry = Results::open(&text).unwrap().geometry(NAME.0, NAME.1).unwrap();
+    let input = read_structure(&setting.path("lifepo4.vasp")).unwrap();
+    assert_eq!(geometry.crystal.in_file_cell().species, input.species, "the way back into the file's cell");
     type Change<'a> = &'a dyn Fn(&hdf5::Group) -> hdf5::Result<()>;
-    let changes: [(Change, &str); 13] = [
+    let changes: [(Change, &str); 18] = [
         (&replace("hall_number", 9999), "there is no Hall number 9999"),
         (&replace("hall_number", 1), "is not of space group 62"),
         (&|g| set_text(g, "hall_number", "many"), "no whole number"),
-        (&|g| g.dataset("lattice")?.write_raw(&[0.0; 9]), "is no lattice"),
-        (&|g| g.dataset("lattice")?.write_raw(&[f64::NAN; 9]), "is no lattice"),
+        (&|g| g.dataset("lattice")?.write_raw(&[0.0; 9]), "`lattice` holds no three independent vectors"),
+        (
+            &|g| g.dataset("lattice")?.write_raw(&[f64::NAN; 9]),
+            "`lattice` holds no three independent vectors",
+        ),
         (&|g| g.dataset("atomic_number")?.write_raw(&[0_u32; 28]), "is of no element"),
         (&|g| g.dataset("orbit")?.write_raw(&[u32::MAX; 28]), "has no atom"),
         (&|g| g.dataset("orbit_multiplicity")?.write_raw(&[3_u32; 6]), "has another multiplicity"),
         (&|g| g.dataset("orbit_coordinates")?.write_raw(&[f64::INFINITY; 18]), "no fractions"),
         (&|g| g.dataset("orbit_coordinates")?.write_raw(&[0.3; 18]), "its positions are not those"),
+        (&|g| g.dataset("transformation")?.write_raw(&[1.0; 9]), "`transformation` holds no three"),
+        (&|g| g.dataset("file_atom_index")?.write_raw(&[28_u32; 28]), "atoms that the crystal does not have"),
+        (&|g| g.unlink("file_atom_offset"), "file_atom_offset"),
+        (&|g| one_number(g, "file_atom_moved"), "differ in length"),
+        (&|g| one_number(g, "origin_shift"), "has no three numbers"),
         (&|g| set_axes(g, "O1.x from 0 to 1"), "is no axis"),
         (&|g| set_axes(g, "O1.y from 0 to 1 in 8 points"), "not a free coordinate"),
         (&|g| set_axes(g, "O1.x from 0 to 1 in 9 points"), "are not those of"),
