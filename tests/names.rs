@@ -127,5 +127,8 @@ fn a_format_overrules_the_name_of_the_file() {
     assert_eq!((code, names), (0, vec!["calculation.txt".to_string()]), "{error}");
     let (code, error, _) = run(folder.path(), "file = \"calculation.txt\"\nformat = \"vasp\"");
     assert_eq!(code, 2);
-    assert!(error.contains("x.toml:8:10") && error.contains("this is not a format of structure files"), "{error}");
+    assert!(
+        error.contains("x.toml:8:10") && error.contains("this is not a format of structure files"),
+        "{error}"
+    );
 }

@@ -246,7 +246,7 @@ fn files_that_contradict_themselves_are_errors() {
     // Files of earlier versions have whole numbers as text.
     let text = tampered(&setting, &|g| set_text(g, "hall_number", "292"));
     let geometry = Results::open(&text).unwrap().geometry(NAME.0, NAME.1).unwrap();
-    let input = read_structure(&setting.path("lifepo4.vasp")).unwrap();
+    let input = read_structure(&setting.path("LiFePO4.cif")).unwrap();
     assert_eq!(geometry.crystal.in_file_cell().species, input.species, "the way back into the file's cell");
     type Change<'a> = &'a dyn Fn(&hdf5::Group) -> hdf5::Result<()>;
     let changes: [(Change, &str); 18] = [
