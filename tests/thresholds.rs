@@ -209,7 +209,9 @@ fn pictures_take_other_thresholds_without_another_run() {
 
 /// Changes something of a result file.
 fn tampered(setting: &Setting, change: &dyn Fn(&hdf5::Group) -> hdf5::Result<()>) -> PathBuf {
-    let copy = setting.path("tampered.h5");
+    // Another test may be starting a process, which holds the locks of this one for a moment.
+    let count = std::fs::read_dir(setting.path("")).unwrap().count();
+    let copy = setting.path(&format!("tampered-{count}.h5"));
     std::fs::copy(setting.path("result.h5"), &copy).unwrap();
     let file = hdf5::File::open_rw(&copy).unwrap();
     change(&file.group(NAME.0).unwrap()).unwrap();
