@@ -189,19 +189,13 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
-fn figures_are_small_and_quick() {
+fn figures_are_small() {
     let rugged = |x: f64, y: f64| toy(x, y) + 0.3 * (40.0 * x + 9.0 * y).sin() + 0.2 * (50.0 * y).cos();
     let mut landscape = full(121);
     let axes = landscape.axes.clone();
     landscape.panels = (0..6).map(|_| panel(&axes, "MACE", rugged)).collect();
     let bytes = draw(&landscape, &Style::default()).unwrap().as_str().len();
     assert!(bytes < 1_000_000, "{bytes} bytes");
-
-    let mut large = full(500);
-    large.panels[0] = panel(&large.axes, "MACE", rugged);
-    let start = std::time::Instant::now();
-    draw(&large, &Style::default()).unwrap();
-    assert!(start.elapsed().as_secs_f64() < 2.0, "{:?}", start.elapsed());
 }
 
 #[test]
