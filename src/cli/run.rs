@@ -82,7 +82,11 @@ impl<L: Fn() -> Result<Campaign, Failure>> Job<L> {
         use std::io::Write;
 
         let mut mpi = Mpi::start().map_err(Failure::other)?;
-        launch.check_size(mpi.size()).map_err(Failure::input)?;
+        match launch.check_size(mpi.size()) {
+            // Nothing is done, and rank 0 fails: one sentence for all.
+            Err(_) if launch.leaves_words_to_rank_0() => return Ok(Ending::Complete),
+            fits => fits.map_err(Failure::input)?,
+        }
         let ended = match mpi.rank() {
             0 => self.compute(&mut mpi, stop.clone()),
             _ => serve(&mut mpi, self.wish(), stop)

@@ -53,8 +53,8 @@ const LAUNCHERS: [(&str, &str, Launcher); 4] = [
 /// Variable with the own rank alone.
 const PMIX_RANK: &str = "PMIX_RANK";
 
-/// Where a process reaches the launcher that started it: Open MPI and Slurm's pmix, Slurm's pmi2 and Hydra, Cray.
-const MANAGERS: [&str; 9] = [
+/// Where a process reaches the launcher that started it: Open MPI and Slurm's pmix, Slurm's pmi2 and Hydra, Cray, srun.
+const MANAGERS: [&str; 10] = [
     "PMIX_SERVER_URI2",
     "PMIX_SERVER_URI21",
     "PMIX_SERVER_URI3",
@@ -64,6 +64,7 @@ const MANAGERS: [&str; 9] = [
     "PMI_FD",
     "PMI_PORT",
     "PMI_CONTROL_PORT",
+    "SLURM_LAUNCH_NODE_IPADDR",
 ];
 
 /// Ranks that were meant to work together do not find one another.
@@ -163,6 +164,11 @@ mod tests {
         let server = ("PMIX_SERVER_URI2", "1.0;tcp4://127.0.0.1:5");
         assert!(launch(&[fake[0], fake[1], server]).leaves_words_to_rank_0());
         assert!(!launch(&[fake[0], ("OMPI_COMM_WORLD_RANK", "0"), server]).leaves_words_to_rank_0());
+        let step = [("SLURM_STEP_NUM_TASKS", "4"), ("SLURM_PROCID", "2")];
+        assert!(!launch(&step).leaves_words_to_rank_0());
+        assert!(
+            launch(&[step[0], step[1], ("SLURM_LAUNCH_NODE_IPADDR", "10.0.0.1")]).leaves_words_to_rank_0()
+        );
     }
 
     #[test]
