@@ -275,7 +275,7 @@ fn rule_axes(
         coordinates.iter().map(|c| find(c).ok_or_else(|| missing(c))).collect::<Result<_, _>>()?
     };
     if chosen.is_empty() {
-        return Err(not_free("any coordinate".into()));
+        return Err(AxisError::Fixed(crystal.name.clone()));
     }
     Ok(chosen.into_iter().map(|dof| Axis { dof, range: [0.0, 1.0], points }).collect())
 }

@@ -17,7 +17,7 @@ use figure::{rows_of, to_figure};
 
 /// Draw the landscapes of a result file.
 ///
-/// Examples: s2dpes plot w2n3.h5 ; s2dpes plot w2n3.h5 -o w2n3.pdf --relative-to reference --range 0,2 ;
+/// Examples: s2dpes plot w2n3.h5 ; s2dpes plot w2n3.h5 -o w2n3.pdf --relative-to input --range 0,2 ;
 /// s2dpes plot campaign.h5 --sheet all.pdf
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Only these models, in this order.
     #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
-    /// Zero of energy of each panel: minimum (outside the mask), reference (the input structure) or none.
+    /// Zero of energy of each panel: minimum (outside the mask), input (the input structure) or none.
     #[arg(long, default_value = "minimum")]
     relative_to: String,
     /// Lowest and highest level in eV/atom.

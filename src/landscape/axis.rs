@@ -40,6 +40,9 @@ pub enum AxisError {
         /// What could be written instead.
         free: String,
     },
+    /// Nothing can vary.
+    #[error("symmetry fixes every coordinate of {0}; there is nothing to map")]
+    Fixed(String),
     /// The same coordinate twice.
     #[error("`{0}` is on two axes of one landscape; every axis needs a coordinate of its own")]
     Twice(String),

@@ -81,7 +81,8 @@ pub fn key_of(landscape: &Landscape, fields: &Fields) -> Vec<Entry> {
     }
     // A panel without any value says so itself.
     let partly = |layer: &Layer| layer.note.is_none() && layer.values.iter().any(|value| value.is_nan());
-    if fields.layers.iter().any(partly) {
+    // A curve is broken there, on white ground.
+    if landscape.axes.len() > 1 && fields.layers.iter().any(partly) {
         add(Mark::Missing, "no energy");
     }
     entries

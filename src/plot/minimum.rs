@@ -3,6 +3,9 @@
 use super::contour::is_masked;
 use super::{Landscape, Panel};
 
+/// Energies that differ by less, in eV/atom, are equal to float32: of points that no symmetry of the grid relates, as where
+/// a crystal moves along a polar axis, the one nearest the input structure is the lowest.
+const SAME: f64 = 2e-6;
 /// So many equal minima are ringed, all of them; of more, only that nearest the input structure.
 const MOST: usize = 16;
 
@@ -63,8 +66,7 @@ impl Nodes<'_> {
     }
 }
 
-/// The lowest of the `open` nodes (the first of several with that energy) among those of at least `floor`. Beside
-/// energies below that, a point counts only if no open one around it is lower: the slope of a hole is no minimum.
+/// The lowest of the `open` nodes among those of at least `floor`. Beside energies below that, a point counts only if no open one around it is lower: the slope of a hole is no minimum.
 pub fn lowest(
     landscape: &Landscape,
     panel: &Panel,
@@ -76,10 +78,12 @@ pub fn lowest(
     let is_open = |i: &usize| open[*i] && energy[*i].is_finite();
     let has_holes = (0..energy.len()).any(|i| is_open(&i) && energy[i] < floor);
     let is_bottom = |i: &usize| nodes.around(*i).all(|j| !is_open(&j) || energy[j] >= energy[*i]);
-    let lowest = (0..energy.len())
-        .filter(|i| is_open(i) && energy[*i] >= floor)
-        .filter(|i| !has_holes || is_bottom(i))
-        .min_by(|a, b| energy[*a].total_cmp(&energy[*b]))?;
+    let may_be_lowest = |i: &usize| is_open(i) && energy[*i] >= floor && (!has_holes || is_bottom(i));
+    let least = (0..energy.len()).filter(may_be_lowest).map(|i| energy[i]).min_by(f64::total_cmp)?;
+    let by_nearness =
+        |a: &usize, b: &usize| nodes.distance_from_input(*a).total_cmp(&nodes.distance_from_input(*b));
+    let lowest =
+        (0..energy.len()).filter(|i| may_be_lowest(i) && energy[*i] <= least + SAME).min_by(by_nearness)?;
     let mut equals = match &panel.equal_to {
         Some(equal_to) => {
             (0..energy.len()).filter(|i| equal_to[*i] == equal_to[lowest] && is_open(i)).collect()
@@ -93,9 +97,9 @@ pub fn lowest(
     };
     let at_edge = equals.iter().any(falls_on);
     if equal > MOST {
-        equals.sort_by(|a, b| nodes.distance_from_input(*a).total_cmp(&nodes.distance_from_input(*b)));
+        equals.sort_by(by_nearness);
         equals.truncate(1);
     }
     let nodes = equals.into_iter().map(|i| nodes.place(i)).collect();
-    Some(Lowest { energy: energy[lowest], nodes, equal, at_edge })
+    Some(Lowest { energy: least, nodes, equal, at_edge })
 }

@@ -1,6 +1,7 @@
 //! The distance cost of a picture: as stored, or with other thresholds.
 
 use s2dpes::config::parse_thresholds;
+use s2dpes::crystal::Element;
 use s2dpes::landscape::{Axis, DistanceCost, Thresholds, TooClose, pair_name};
 use s2dpes::store::{Geometry, LandscapeResult, Results, StoreError};
 
@@ -15,8 +16,8 @@ pub(super) struct Distances<'a> {
     results: &'a Results,
     /// Thresholds that the command line asks for.
     asked: Option<Thresholds>,
-    /// What the key says of them.
-    words: Vec<String>,
+    /// What the key says of them, and for which pair it holds.
+    words: Vec<(Option<(Element, Element)>, String)>,
 }
 
 /// The distance cost of a landscape and what is said about it.
@@ -40,11 +41,11 @@ impl<'a> Distances<'a> {
         let mut words = Vec::new();
         if let Some(scale) = distance_scale {
             thresholds = thresholds.with_scale(*scale).map_err(Failure::input)?;
-            words.push(format!("{scale} × radii"));
+            words.push((None, format!("{scale} × radii")));
         }
         for (pair, distance) in distance_pair {
             thresholds = thresholds.with_pair(*pair, *distance).map_err(Failure::input)?;
-            words.push(format!("{} from {distance} Å", pair_name(*pair)));
+            words.push((Some(*pair), format!("{} from {distance} Å", pair_name(*pair))));
         }
         if *cap || *no_cap {
             thresholds = thresholds.with_cap(*cap);
@@ -95,7 +96,14 @@ impl<'a> Distances<'a> {
         let cost: Vec<f64> = (0..at_nodes.len()).map(|i| same(i).cost).collect();
         let caps = thresholds.caps().map(|(pair, cap)| format!("{} from {:.2}", pair_name(pair), cap.to));
         let capped = Some(capped_words(caps.collect())).filter(|words| !words.is_empty());
-        let remark = self.words.iter().cloned().chain(capped).collect::<Vec<_>>().join(", ");
+        let has = |element: &Element| geometry.crystal.orbits.iter().any(|orbit| orbit.element == *element);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.words.iter().partition(|(pair, _)| pair.is_none_or(|(a, b)| has(&a) && has(&b)));
+        for (_, words) in elsewhere {
+            log::warn!("{}: there is no such pair of elements ({words})", landscape.structure);
+        }
+        let here = here.into_iter().map(|(_, words)| words.clone());
+        let remark = here.chain(capped).collect::<Vec<_>>().join(", ");
         let closest =
             if is_all_masked(&cost) { closest(landscape, &geometry, &thresholds) } else { String::new() };
         Ok(Costs { cost, remark, closest })
