@@ -32,11 +32,18 @@ fn every_equal_minimum_is_ringed_and_no_other_point() {
     for (place, expected) in places.iter().zip([[0.3, 0.6], [0.7, 0.6]]) {
         assert!((place[0] - expected[0]).abs() < 1e-3 && (place[1] - expected[1]).abs() < 1e-3, "{places:?}");
     }
-    // The same energy alone makes no second minimum: of two, the first.
-    landscape.panels[0].equal_to = Some((0..400).collect());
-    assert_eq!(rings(&draw(&landscape, &Style::default()).unwrap()).len(), 1);
-    landscape.panels[0].equal_to = None;
-    assert_eq!(rings(&draw(&landscape, &Style::default()).unwrap()).len(), 1);
+    // The same energy alone makes no second minimum: of two, the nearest to the input structure, to float32.
+    for equal_to in [Some((0..400).collect()), None] {
+        landscape.panels[0].equal_to = equal_to;
+        for reference in [0.31, 0.72] {
+            landscape.axes[0].reference = Some(reference);
+            landscape.panels[0].energy[6 * 20 + 12] -= 1e-6;
+            let ring = rings(&draw(&landscape, &Style::default()).unwrap());
+            assert_eq!(ring.len(), 1);
+            let x = (ring[0][0] - frame[0]) / frame[2];
+            assert!((x - reference).abs() < 0.03, "{x} for an input at {reference}");
+        }
+    }
 }
 
 #[test]
