@@ -300,12 +300,16 @@ fn pictures_never_go_over_anything_else() {
     succeed(folder.path(), &["run", "campaign.toml"]);
     std::fs::create_dir(path("folder.svg")).unwrap();
     std::fs::write(path("notes.svg"), "my notes").unwrap();
+    std::fs::write(path("drawing.svg"), "<svg/>").unwrap();
+    std::fs::write(path("thesis.pdf"), "%PDF-1.7 my thesis").unwrap();
     // A result file of a picture's name, and a link of such a name to the result file.
     std::fs::copy(path("result.h5"), path("picture.png")).unwrap();
     let mut refusals = vec![
         ("result.h5", ".svg, .png or .pdf"),
         ("folder.svg", "this is a folder"),
         ("notes.svg", "it exists and is no .svg picture"),
+        ("drawing.svg", "it exists and is no .svg picture of s2dpes"),
+        ("thesis.pdf", "it exists and is no .pdf picture of s2dpes"),
         ("picture.png", "it exists and is no .png picture"),
         ("no/such/x.svg", "the folder no/such does not exist"),
         ("x.gif", ".svg, .png or .pdf"),
@@ -316,7 +320,7 @@ fn pictures_never_go_over_anything_else() {
     }
     let contents = || {
         let read = |name: &str| std::fs::read(path(name)).unwrap();
-        [read("result.h5"), read("notes.svg"), read("picture.png")]
+        ["result.h5", "notes.svg", "picture.png", "drawing.svg", "thesis.pdf"].map(read)
     };
     let before = contents();
     for (output, reason) in refusals {

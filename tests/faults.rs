@@ -467,6 +467,61 @@ fn names_of_the_group_agree() {
 }
 
 #[test]
+fn a_number_does_not_stand_in_for_a_symbol_that_the_tables_lack() {
+    let text = |names: &str| {
+        format!(
+            "data_a\n_cell_length_a 8.15\n_cell_length_b 12.8\n_cell_length_c 7.12\n_cell_angle_alpha 93.5\n\
+             _cell_angle_beta 116\n_cell_angle_gamma 90.2\n{names}\nloop_\n_atom_site_label\n_atom_site_fract_x\n\
+             _atom_site_fract_y\n_atom_site_fract_z\nSi1 0.1 0.2 0.3\n"
+        )
+    };
+    let refused = "!:8: space group `C -1` is not in the tables; list its operations";
+    for (names, wanted) in [
+        ("_symmetry_space_group_name_H-M 'C -1'\n_symmetry_Int_Tables_number 2", refused),
+        ("_symmetry_space_group_name_H-M 'C -1'", refused),
+        (
+            "_space_group_name_Hall '-F 1'\n_space_group_IT_number 2",
+            "!:8: space group `-F 1` is not in the tables",
+        ),
+        ("_symmetry_space_group_name_H-M 'P -1'\n_symmetry_Int_Tables_number 2", "Si2"),
+        (
+            "_symmetry_space_group_name_H-M 'C -1'\n_symmetry_Int_Tables_number 2\nloop_\n_symmetry_equiv_pos_as_xyz\n\
+             x,y,z\n-x,-y,-z\nx+1/2,y+1/2,z\n-x+1/2,-y+1/2,-z",
+            "Si4",
+        ),
+    ] {
+        assert_answer("albite.cif", &text(names), wanted);
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_not_left_out() {
+    let operations = |more: &str| format!("loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n{more}\n");
+    assert_rutile(&[
+        (&operations("?"), "!:11: `?` is no symmetry operation"),
+        (&operations("'-x,-y,-z+'"), "!:11: `-x,-y,-z+` is no symmetry operation"),
+        (
+            &format!("{SYMBOL}\n_cell_modulation_dimension 1"),
+            "!:9: _cell_modulation_dimension tells of a magnetic or",
+        ),
+        (
+            "_symmetry_space_group_name_H-M 'P 1'\nloop_\n_space_group_symop_magn_operation.xyz\n-x,-y,-z,+1",
+            "!:10: _space_group_symop_magn_operation_xyz tells",
+        ),
+    ]);
+    for number in ["0.305(x", "0.305()", "0.305(-3)", "0.305(2)junk"] {
+        let text = rutile(SYMBOL, "", "Ti1 0 0 0", &format!("O1 {number} 0.305 0"));
+        assert_answer("r.cif", &text, "!:16: site O1 has coordinate");
+    }
+    assert_answer("r.cif", &rutile(SYMBOL, "", "Ti1 0 0 0", "O1 0.305(12) 0.305 0"), "O4Ti2");
+    let xyz = |number: usize| {
+        format!("1\nLattice=\"5 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3:Z:I:1\nNa 0 0 0 {number}\n")
+    };
+    assert_answer("x.xyz", &xyz(11), "Na");
+    assert_answer("x.xyz", &xyz(17), "!:3: Na and atomic number `17` contradict each other");
+}
+
+#[test]
 fn the_declared_group_is_kept() {
     let declared = |before: &str| {
         let text = rutile(before, "", "Ti1 0 0 0", "O1 0.305 0.305 0");

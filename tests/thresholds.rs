@@ -192,7 +192,7 @@ fn pictures_take_other_thresholds_without_another_run() {
     let pair = setting.svg(&["--distance-pair", "O-P=1.4", "--distance-pair", "Li-O=1"]);
     assert!(pair.contains("P-O from 1.4 Å, O-Li from 1 Å") && !pair.contains("all points masked"));
     for (options, reason) in [
-        (&["--distance-scale", "-1"][..], "at least 0, not -1"),
+        (&["--distance-scale", "-1"][..], "a number from 0 to 100, not -1"),
         (&["--distance-pair", "P-Oxygen=1"], "`Oxygen` is not an element"),
         (&["--distance-pair", "P-O"], "e.g. P-O=1.4"),
         (&["--cap", "--no-cap"], "cannot be used with"),

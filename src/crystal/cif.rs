@@ -43,6 +43,16 @@ use choice::Contents;
 use expand::MOVED;
 use stated::Stated;
 
+/// Tags of magnetic symmetry and of modulations.
+const BEYOND: [&str; 6] = [
+    "_space_group_symop_magn",
+    "_space_group_magn",
+    "_parent_space_group",
+    "_cell_modulation_dimension",
+    "_cell_wave_vector",
+    "_space_group_ssg",
+];
+
 /// The structures of all data blocks that hold atoms.
 ///
 /// The lattice is right-handed, with a along x and b in the xy plane. A site's first atom stands where the
@@ -91,6 +101,13 @@ fn names(blocks: &[&Block], stem: &str) -> Vec<String> {
 
 /// The whole unit cell of one data block. The log warns of sites that symmetry moved by more than rounding.
 fn crystal(block: &Block, name: String) -> Result<Structure, Complaint> {
+    if let Some((tag, line)) = block.starting(&BEYOND) {
+        let text = format!(
+            "{tag} tells of a magnetic or modulated structure, which has more than these atoms and operations; write \
+             it as an ordinary crystal"
+        );
+        return Err(Complaint::at(line, text));
+    }
     let lattice = lattice(block)?;
     let stated = Stated::of(block, &name)?;
     let groups = symmetry::groups(block, &lattice, &name)?;

@@ -252,6 +252,8 @@ struct Columns {
     /// Number of columns.
     width: usize,
     element: ElementColumn,
+    /// Column of atomic numbers beside that of symbols.
+    number: Option<usize>,
     /// First of the three columns of the Cartesian position.
     position: usize,
     /// Columns of occupancies and disorder groups.
@@ -295,8 +297,9 @@ impl Columns {
             width = width.checked_add(count).ok_or_else(malformed)?;
         }
         let element = symbol.map(ElementColumn::Symbol).or(number.map(ElementColumn::Number));
+        let number = number.filter(|_| symbol.is_some());
         match (element, position) {
-            (Some(element), Some(position)) => Ok(Columns { width, element, position, shares }),
+            (Some(element), Some(position)) => Ok(Columns { width, element, number, position, shares }),
             (None, _) => {
                 Err("Properties has no elements; add species:S:1, or Z:I:1 with atomic numbers".to_string())
             }
@@ -322,6 +325,14 @@ impl Columns {
             let (ElementColumn::Symbol(column) | ElementColumn::Number(column)) = self.element;
             format!("{} is no element; write one of H to Og", shown(row[column]))
         })?;
+        if let Some(number) = self.number.map(|column| row[column])
+            && number.parse() != Ok(element.number())
+        {
+            return Err(format!(
+                "{element} and atomic number {} contradict each other; correct one",
+                shown(number)
+            ));
+        }
         let coordinates: Option<Vec<f64>> =
             row[self.position..][..3].iter().map(|token| real(token)).collect();
         match coordinates {

@@ -26,8 +26,8 @@ pub enum ReadError {
     /// The file's name names no format.
     #[error(
         "{}: the name does not tell the format; s2dpes reads CIF (*.cif), VASP (POSCAR*, CONTCAR*, *.vasp, \
-         *.poscar) and extended XYZ (*.xyz, *.extxyz), each also with .gz: name the format (`--format`, or `format` in \
-         a campaign), rename or convert the file",
+         *.poscar) and extended XYZ (*.xyz, *.extxyz), each also with .gz: name the format (`--format` \
+         of inspect, eval and map, `format` in a campaign), rename or convert the file",
         .path.display()
     )]
     UnknownFormat {

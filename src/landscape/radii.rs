@@ -18,6 +18,9 @@ const UNPHYSICAL: f64 = 0.85;
 /// on a grid are closer.
 const BELOW: f64 = 0.99;
 
+/// Largest scale, and largest radius and distance in Angstrom, that make sense.
+const MOST: f64 = 100.0;
+
 /// `D_min(i, j) = scale * (r_i + r_j)` in Angstrom, unless a pair is given its own.
 ///
 /// Real bonds can be shorter: P-O, S-O, Si-O, C-N. The distances of a crystal that is taken for granted are physical, so
@@ -51,8 +54,8 @@ pub enum RadiiError {
         "there is no Wigner-Seitz radius for {0}; give one in Angstrom in a campaign file: [distance] radii = {{ {0} = 1.5 }}"
     )]
     Missing(Element),
-    /// Negative or not finite.
-    #[error("{what} must be a finite number of at least 0, not {value}")]
+    /// Negative, not finite or beyond all atoms.
+    #[error("{what} must be a number from 0 to {MOST}, not {value:?}")]
     Value {
         /// Which number.
         what: String,
@@ -147,7 +150,7 @@ impl Thresholds {
 }
 
 fn check_length(what: impl Fn() -> String, value: f64) -> Result<(), RadiiError> {
-    match value.is_finite() && value >= 0.0 {
+    match (0.0..=MOST).contains(&value) {
         true => Ok(()),
         false => Err(RadiiError::Value { what: what(), value }),
     }

@@ -45,15 +45,6 @@ impl Format {
             Some(format) => Ok(format),
         }
     }
-
-    /// Whether the first bytes of a file are those of this format.
-    pub fn begins(self, bytes: &[u8]) -> bool {
-        match self {
-            Self::Svg => bytes.starts_with(b"<svg") || bytes.starts_with(b"<?xml"),
-            Self::Png => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
-            Self::Pdf => bytes.starts_with(b"%PDF-"),
-        }
-    }
 }
 
 impl FromStr for Format {
@@ -76,7 +67,7 @@ pub fn write(figure: &Svg, path: &Path, dpi: f64) -> Result<(), PlotError> {
 pub fn write_pages(pages: &[Svg], path: &Path, dpi: f64) -> Result<(), PlotError> {
     let bytes = match (Format::of(path)?, pages) {
         #[cfg(feature = "figures")]
-        (Format::Pdf, pages) => super::raster::pdf(pages)?,
+        (Format::Pdf, pages) => signature::pdf(super::raster::pdf(pages)?),
         (_, [] | [_, _, ..]) => return Err(PlotError::Pages { path: path.into(), count: pages.len() }),
         (Format::Svg, [figure]) => signature::svg(figure.as_str()),
         #[cfg(feature = "figures")]

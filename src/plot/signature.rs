@@ -4,6 +4,8 @@ use std::path::Path;
 
 /// Comment at the end of an SVG.
 const COMMENT: &[u8] = b"<!-- drawn by s2dpes -->\n";
+/// Comment at the end of a PDF.
+const PDF_COMMENT: &[u8] = b"\n% drawn by s2dpes\n";
 /// Chunk of a PNG with its check sum: the text `Software` is `s2dpes`.
 const CHUNK: &[u8] = b"\0\0\0\x0ftEXtSoftware\0s2dpes\xb6\x78\x7c\x72";
 /// Length of the chunk that ends a PNG.
@@ -20,9 +22,17 @@ pub(super) fn png(mut png: Vec<u8>) -> Vec<u8> {
     png
 }
 
-/// Whether a file is an SVG or PNG that [`write`](super::write) has made.
+/// A comment behind the end of the file: readers look for that in the last kilobyte.
+#[cfg(feature = "figures")]
+pub(super) fn pdf(pdf: Vec<u8>) -> Vec<u8> {
+    [&pdf, PDF_COMMENT].concat()
+}
+
+/// Whether a file is a picture that [`write`](super::write) has made.
 pub fn is_ours(path: &Path) -> bool {
     // To read a pipe may take for ever.
     let bytes = if path.is_file() { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
-    bytes.ends_with(COMMENT) || bytes[..bytes.len().saturating_sub(END)].ends_with(CHUNK)
+    bytes.ends_with(COMMENT)
+        || bytes.ends_with(PDF_COMMENT)
+        || bytes[..bytes.len().saturating_sub(END)].ends_with(CHUNK)
 }

@@ -10,7 +10,7 @@ use super::models::NamedModel;
 const LONGEST: usize = 120;
 
 /// `STRUCTURE-AXES[-MODEL[-HEAD]...][-float64].h5`; the default model alone and its default head are left out. Names that are
-/// too long end in a sum of the whole instead.
+/// too long or have letters beyond ASCII end in a sum of the whole.
 pub(super) fn of_results(
     structure: &str,
     axes: &[&str],
@@ -29,11 +29,12 @@ pub(super) fn of_results(
     }
     let whole = parts.join("-");
     let safe = safe(&whole);
-    if safe.len() <= LONGEST {
+    // Letters beyond ASCII would fall together.
+    if safe.len() <= LONGEST && whole.is_ascii() {
         return format!("{safe}.h5");
     }
     let sum: String = Sha256::digest(&whole).iter().take(4).map(|b| format!("{b:02x}")).collect();
-    format!("{}-{sum}.h5", &safe[..LONGEST - 1 - sum.len()])
+    format!("{}-{sum}.h5", &safe[..safe.len().min(LONGEST - 1 - sum.len())])
 }
 
 /// Only letters, digits and `.-+` of ASCII, with `_` for runs of others; it begins with neither dot nor dash.
@@ -66,7 +67,10 @@ mod tests {
         for (name, expected) in [
             (of_results("W2N3", &axes, &[chgnet()], Precision::Single), "W2N3-W1.x-W1.z.h5"),
             (of_results("W2N3", &axes[..1], &[chgnet()], Precision::Double), "W2N3-W1.x-float64.h5"),
-            (of_results("a b/ü", &axes, &[mace()], Precision::Single), "a_b_-W1.x-W1.z-mace-omat.h5"),
+            (
+                of_results("a b/ü", &axes, &[mace()], Precision::Single),
+                "a_b_-W1.x-W1.z-mace-omat-5b5a8349.h5",
+            ),
             (
                 of_results("-.W2N3", &axes, &[mace(), chgnet()], Precision::Single),
                 "W2N3-W1.x-W1.z-mace-omat-chgnet-0.3.0.h5",

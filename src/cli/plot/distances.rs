@@ -143,7 +143,7 @@ fn closest(landscape: &LandscapeResult, geometry: &Geometry, thresholds: &Thresh
     let pair = pair_name(elements);
     log::warn!(
         "{name}: all points are masked, since {pair} at {distance:.2} Angstrom is below {minimum:.2}; \
-         --distance-pair {pair}={:.2} or --distance-scale changes that",
+         `s2dpes plot --distance-pair {pair}={:.2}` or `--distance-scale` draw with other thresholds",
         0.99 * distance
     );
     format!("{pair}\u{a0}{distance:.2}\u{a0}Å <\u{a0}{minimum:.2}\u{a0}Å")

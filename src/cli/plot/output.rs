@@ -1,7 +1,7 @@
 //! Where pictures go, and what they must not overwrite.
 
 use std::collections::HashSet;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use s2dpes::plot::{self, Format, PlotError, Svg};
@@ -24,24 +24,15 @@ pub(super) fn check(path: &Path, results: &Path) -> Result<(), Failure> {
     {
         return refuse("this is the result file, which a picture would destroy; name another output".into());
     }
-    let mut beginning = Vec::new();
-    match std::fs::File::open(path) {
+    match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => refuse(format!("it exists and cannot be read ({error}); name another output")),
-        Ok(file) => {
-            let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-            if is_file && file.take(16).read_to_end(&mut beginning).is_err() {
-                return refuse("it exists and cannot be read; name another output".into());
-            }
-            // A pipe or terminal holds nothing.
-            match !is_file || beginning.is_empty() || format.begins(&beginning) {
-                true => Ok(()),
-                false => refuse(format!(
-                    "it exists and is no .{} picture, so that it stays; name another output or remove it",
-                    format.suffix()
-                )),
-            }
-        }
+        Err(error) => refuse(format!("it cannot be looked at ({error}); name another output")),
+        Ok(meta) if !meta.is_file() => refuse("it is no ordinary file; name another output".into()),
+        Ok(meta) if meta.len() == 0 || plot::is_ours(path) => Ok(()),
+        Ok(_) => refuse(format!(
+            "it exists and is no .{} picture of s2dpes, so that it stays; name another output or move it",
+            format.suffix()
+        )),
     }
 }
 

@@ -203,6 +203,12 @@ impl<'a> Block<'a> {
         self.loops.iter().chain([&self.items]).find(|table| table.column(tag).is_some())
     }
 
+    /// The first tag with one of these beginnings, and its line.
+    pub fn starting(&self, beginnings: &[&str]) -> Option<(&str, usize)> {
+        let tags = self.lines.iter().map(|(tag, line)| (tag.as_str(), *line));
+        tags.filter(|(tag, _)| beginnings.iter().any(|b| tag.starts_with(b))).min_by_key(|(_, line)| *line)
+    }
+
     /// The line of a tag, counted from 1.
     pub fn line_of(&self, tag: &str) -> Option<usize> {
         self.lines.get(tag).copied()

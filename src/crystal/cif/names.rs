@@ -47,8 +47,8 @@ struct Name<'a> {
 /// The names of a block's group, if there are any.
 ///
 /// Where the block lists its operations, names must agree in the group alone, since settings beyond the tables
-/// are often called after the usual one; else in the setting, too. A name that the tables do not know needs
-/// listed operations or a name beside it that they know.
+/// are often called after the usual one; else in the setting, too. A symbol that the tables do not know needs
+/// listed operations or a symbol beside it that they know.
 pub fn named(block: &Block, listed: bool, name: &str) -> Result<Option<Named>, Complaint> {
     let names = names(block);
     let Some(first) = names.first() else { return Ok(None) };
@@ -60,7 +60,8 @@ pub fn named(block: &Block, listed: bool, name: &str) -> Result<Option<Named>, C
             let way_out = "write the whole symbol in quotes, like 'P 42/m n m'";
             return Err(complaint(format!("{text} is only the centring of a space group; {way_out}")));
         }
-        if known.is_empty() && !listed {
+        // A number tells the group, but not the centring or the axes that an unknown symbol may mean.
+        if !listed && known.iter().all(|name| name.kind == Kind::Number) {
             return Err(complaint(format!(
                 "space group {text} is not in the tables; list its operations as _space_group_symop_operation_xyz"
             )));

@@ -57,8 +57,8 @@ fn list(
 ) -> Result<Option<(usize, Vec<Operation>)>, Complaint> {
     let Some(table) = block.table(tag) else { return Ok(None) };
     let Some(column) = table.column(tag) else { return Ok(None) };
-    let tokens: Vec<_> = table.rows().map(|row| row[column]).filter(known).collect();
-    let Some(first) = tokens.first() else { return Ok(None) };
+    let tokens: Vec<_> = table.rows().map(|row| row[column]).collect();
+    let Some(first) = tokens.iter().find(|token| known(token)) else { return Ok(None) };
     // Some lists leave out `x,y,z`.
     let mut operations = vec![Operation::identity()];
     let mut group = Group::of(&operations);
@@ -90,6 +90,10 @@ fn parse(text: &str) -> Option<Operation> {
     let mut rotation = Matrix3::<f64>::zeros();
     let mut translation = Translation::zeros();
     for (i, row) in rows.into_iter().enumerate() {
+        // One sign at most may stand before the first term.
+        if row.ends_with('+') || row.contains("++") {
+            return None;
+        }
         for term in row.replace('-', "+-").split('+').filter(|term| !term.is_empty()) {
             let variable = term.chars().last().and_then(|c| "xyz".find(c));
             match variable {
@@ -184,9 +188,20 @@ mod tests {
 
     #[test]
     fn what_is_no_operation_is_refused() {
-        for text in
-            ["", "x,y", "x,y,z,t", "x,y,y", "x,y,z/0", "x,y,1e400+z", "a,b,c", "x,y,0.5z", "x--,y,z", "é,y,z"]
-        {
+        for text in [
+            "",
+            "x,y",
+            "x,y,z,t",
+            "x,y,y",
+            "x,y,z/0",
+            "x,y,1e400+z",
+            "a,b,c",
+            "x,y,0.5z",
+            "x--,y,z",
+            "x+,y,z",
+            "x++1/2,y,z",
+            "é,y,z",
+        ] {
             assert!(parse(text).is_none(), "{text}");
         }
     }

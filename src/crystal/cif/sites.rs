@@ -225,7 +225,11 @@ impl<'a> Row<'a> {
 
 /// A number with or without its standard uncertainty, `5.43(2)`; fractions count.
 pub fn number(text: &str) -> Option<f64> {
-    ratio(text.split('(').next()?.trim())
+    let text = text.trim();
+    let Some((value, uncertainty)) = text.split_once('(') else { return ratio(text) };
+    let digits = uncertainty.strip_suffix(')')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_number.then(|| ratio(value.trim())).flatten()
 }
 
 /// A fractional coordinate, of which `0.3333` stands for 1/3, `-0.1667` for -1/6, and so on.
