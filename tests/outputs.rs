@@ -184,3 +184,29 @@ fn what_a_killed_start_left_behind_is_removed_by_the_next() {
     assert!(code == 0 && error.contains("which a killed run left behind"), "{error}");
     assert_eq!((partials(), std::fs::read(foreign).unwrap()), (1, b"mine".to_vec()));
 }
+
+#[test]
+fn of_runs_that_start_over_at_once_one_does() {
+    let folder = campaign_folder();
+    let structure = "perovskite-CaTiO3-Pnma.extxyz";
+    let map = |points: &str, restart: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_s2dpes"));
+        command.current_dir(folder.path()).args(["map", structure, "Ca1.x", "Ca1.z", "-m", "mp0-L1.model"]);
+        command.args(["-o", "x.h5", "--points", points]).args(restart);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    assert!(map("4", &[]).wait().unwrap().success());
+    for _ in 0..2 {
+        // Long enough that none ends before the others have started.
+        let runs: Vec<_> = (0..3).map(|_| map("400", &["--restart"])).collect();
+        let outputs: Vec<_> = runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect();
+        let said = |code: i32| {
+            let ended = outputs.iter().filter(move |output| output.status.code() == Some(code));
+            ended.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!((said(0).len(), said(2).len()), (1, 2), "{outputs:?}");
+        assert!(said(2).iter().all(|error| error.contains("another run is using")), "{outputs:?}");
+        let (_, status, _) = program(folder.path(), &[], &["status", "x.h5"]);
+        assert!(status.contains(" 0 open, 0 failed"), "{status}");
+    }
+}

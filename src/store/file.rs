@@ -9,7 +9,7 @@ use super::compare::compare;
 use super::create::{Header, create, unbuffered};
 use super::output::{check_name, is_there, resolved, sweep};
 use super::surface::{Distances, SurfaceArrays};
-use super::trouble::explain;
+use super::trouble::{explain, in_use, is_locked};
 use super::{RunRecord, StoreError, runs, scales, schema};
 use crate::engine::PointResult;
 use crate::work::{SurfaceId, Work};
@@ -37,6 +37,16 @@ pub struct ResultFile {
     writes: u64,
 }
 
+/// Keeps a file that is to be replaced from all other runs, until the new one is open: of several that start over at once
+/// one does. None if HDF5 cannot open it, so that nobody writes it.
+fn lock(path: &Path) -> Result<Option<File>, StoreError> {
+    match hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_locked(&error) => Err(in_use(path)),
+        Err(_) => Ok(None),
+    }
+}
+
 impl ResultFile {
     /// Opens the file to go on with it, if it was made for the same work; creates it otherwise. `restart` throws away
     /// what an earlier file of s2dpes holds.
@@ -52,6 +62,7 @@ impl ResultFile {
         check_name(path)?;
         let exists = is_there(path)?;
         sweep(path, &run.host);
+        let old = if exists && restart { lock(path)? } else { None };
         let mut create_anew = !exists || restart;
         if create_anew {
             let history = format!("{} s2dpes run", run.started);
@@ -61,6 +72,7 @@ impl ResultFile {
         }
         let fail = |e: hdf5::Error| explain(path, &e);
         let file = hdf5::FileBuilder::new().with_fapl(unbuffered).open_rw(path).map_err(fail)?;
+        drop(old);
         compare(path, &file, work)?;
         let run = if create_anew { 0 } else { runs::append(&file, &run).map_err(fail)? };
         file.flush().map_err(fail)?;
