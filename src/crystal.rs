@@ -17,3 +17,6 @@ pub use cell::{DeclaredGroup, Structure};
 pub use elements::Element;
 pub use extxyz::to_extxyz;
 pub use read::{Format, ReadError, read_structure, read_structures, read_structures_as};
+
+/// An atom that is moved by no more than this, in Angstrom, was rounded: not worth a word.
+pub(crate) const MOVED: f64 = 0.01;

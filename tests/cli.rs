@@ -294,68 +294,6 @@ fn plot_draws_as_it_is_told() {
 }
 
 #[test]
-fn pictures_never_go_over_anything_else() {
-    let folder = setting();
-    let path = |name: &str| folder.path().join(name);
-    succeed(folder.path(), &["run", "campaign.toml"]);
-    std::fs::create_dir(path("folder.svg")).unwrap();
-    std::fs::write(path("notes.svg"), "my notes").unwrap();
-    std::fs::write(path("drawing.svg"), "<svg/>").unwrap();
-    std::fs::write(path("thesis.pdf"), "%PDF-1.7 my thesis").unwrap();
-    // A result file of a picture's name, and a link of such a name to the result file.
-    std::fs::copy(path("result.h5"), path("picture.png")).unwrap();
-    let mut refusals = vec![
-        ("result.h5", ".svg, .png or .pdf"),
-        ("folder.svg", "this is a folder"),
-        ("notes.svg", "it exists and is no .svg picture"),
-        ("drawing.svg", "it exists and is no .svg picture of s2dpes"),
-        ("thesis.pdf", "it exists and is no .pdf picture of s2dpes"),
-        ("picture.png", "it exists and is no .png picture"),
-        ("no/such/x.svg", "the folder no/such does not exist"),
-        ("x.gif", ".svg, .png or .pdf"),
-    ];
-    if cfg!(unix) {
-        std::os::unix::fs::symlink("result.h5", path("link.svg")).unwrap();
-        refusals.push(("link.svg", "this is the result file"));
-    }
-    let contents = || {
-        let read = |name: &str| std::fs::read(path(name)).unwrap();
-        ["result.h5", "notes.svg", "picture.png", "drawing.svg", "thesis.pdf"].map(read)
-    };
-    let before = contents();
-    for (output, reason) in refusals {
-        for option in ["--output", "--sheet"] {
-            let message = fail(folder.path(), &["plot", "result.h5", option, output], 2);
-            if cfg!(feature = "figures") || !output.ends_with("png") {
-                assert!(message.contains(reason), "{output}: {message}");
-            }
-        }
-    }
-    assert!(contents() == before);
-    // An earlier picture may be drawn anew.
-    succeed(folder.path(), &["plot", "result.h5", "-o", "x.svg"]);
-    let first = std::fs::read(path("x.svg")).unwrap();
-    succeed(folder.path(), &["plot", "result.h5", "-o", "x.svg"]);
-    assert!(std::fs::read(path("x.svg")).unwrap() == first);
-}
-
-#[test]
-fn a_file_in_use_is_left_alone_and_said_to_be_in_use() {
-    let folder = setting();
-    succeed(folder.path(), &["run", "campaign.toml"]);
-    // As HDF5 locks it. Not through HDF5, whose descriptor the programs of other tests would inherit, and the lock with it.
-    let file = std::fs::File::open(folder.path().join("result.h5")).unwrap();
-    file.lock().unwrap();
-    for arguments in [&["run", "campaign.toml"][..], &["run", "campaign.toml", "--restart"]] {
-        let message = fail(folder.path(), arguments, 2);
-        assert!(message.contains("result.h5: another run is using the file"), "{message}");
-        assert!(!message.contains("remove"), "{message}");
-    }
-    drop(file);
-    succeed(folder.path(), &["run", "campaign.toml"]);
-}
-
-#[test]
 fn runs_that_start_at_once_leave_one_whole_file() {
     let folder = setting();
     let expected = succeed(folder.path(), &["run", "campaign.toml", "--output", "alone.h5"]);
@@ -387,19 +325,6 @@ fn runs_that_start_at_once_leave_one_whole_file() {
     let left = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("partial")).collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-#[cfg(unix)]
-#[test]
-fn results_go_where_a_link_leads() {
-    let folder = setting();
-    std::fs::create_dir(folder.path().join("scratch")).unwrap();
-    std::os::unix::fs::symlink("scratch/real.h5", folder.path().join("result.h5")).unwrap();
-    succeed(folder.path(), &["run", "campaign.toml"]);
-    assert!(folder.path().join("scratch/real.h5").is_file());
-    assert!(folder.path().join("result.h5").is_symlink());
-    succeed(folder.path(), &["run", "campaign.toml", "--restart"]);
-    assert!(folder.path().join("result.h5").is_symlink());
 }
 
 #[test]

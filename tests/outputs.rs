@@ -210,3 +210,84 @@ fn of_runs_that_start_over_at_once_one_does() {
         assert!(status.contains(" 0 open, 0 failed"), "{status}");
     }
 }
+
+#[test]
+fn pictures_never_go_over_anything_else() {
+    let folder = campaign_folder();
+    let succeed =
+        |arguments: &[&str]| assert_eq!(program(folder.path(), &[], arguments).0, 0, "{arguments:?}");
+    let path = |name: &str| folder.path().join(name);
+    succeed(&["run", "campaign.toml"]);
+    std::fs::create_dir(path("folder.svg")).unwrap();
+    std::fs::write(path("notes.svg"), "my notes").unwrap();
+    std::fs::write(path("drawing.svg"), "<svg/>").unwrap();
+    std::fs::write(path("thesis.pdf"), "%PDF-1.7 my thesis").unwrap();
+    // A result file of a picture's name, and a link of such a name to the result file.
+    std::fs::copy(path("result.h5"), path("picture.png")).unwrap();
+    let mut refusals = vec![
+        ("result.h5", ".svg, .png or .pdf"),
+        ("folder.svg", "this is a folder"),
+        ("notes.svg", "it exists and is no .svg picture"),
+        ("drawing.svg", "it exists and is no .svg picture of s2dpes"),
+        ("thesis.pdf", "it exists and is no .pdf picture of s2dpes"),
+        ("picture.png", "it exists and is no .png picture"),
+        ("no/such/x.svg", "the folder no/such does not exist"),
+        ("x.gif", ".svg, .png or .pdf"),
+    ];
+    if cfg!(unix) {
+        std::os::unix::fs::symlink("result.h5", path("link.svg")).unwrap();
+        refusals.push(("link.svg", "this is the result file"));
+    }
+    let contents = || {
+        let read = |name: &str| std::fs::read(path(name)).unwrap();
+        ["result.h5", "notes.svg", "picture.png", "drawing.svg", "thesis.pdf"].map(read)
+    };
+    let before = contents();
+    for (output, reason) in refusals {
+        for option in ["--output", "--sheet"] {
+            let message = refused(folder.path(), &["plot", "result.h5", option, output]);
+            if cfg!(feature = "figures") || !output.ends_with("png") {
+                assert!(message.contains(reason), "{output}: {message}");
+            }
+        }
+    }
+    assert!(contents() == before);
+    // An earlier picture may be drawn anew.
+    succeed(&["plot", "result.h5", "-o", "x.svg"]);
+    let first = std::fs::read(path("x.svg")).unwrap();
+    succeed(&["plot", "result.h5", "-o", "x.svg"]);
+    assert!(std::fs::read(path("x.svg")).unwrap() == first);
+}
+
+#[cfg(unix)]
+#[test]
+fn results_go_where_a_link_leads() {
+    let folder = campaign_folder();
+    let succeed =
+        |arguments: &[&str]| assert_eq!(program(folder.path(), &[], arguments).0, 0, "{arguments:?}");
+    std::fs::create_dir(folder.path().join("scratch")).unwrap();
+    std::os::unix::fs::symlink("scratch/real.h5", folder.path().join("result.h5")).unwrap();
+    succeed(&["run", "campaign.toml"]);
+    assert!(folder.path().join("scratch/real.h5").is_file());
+    assert!(folder.path().join("result.h5").is_symlink());
+    succeed(&["run", "campaign.toml", "--restart"]);
+    assert!(folder.path().join("result.h5").is_symlink());
+}
+
+#[test]
+fn a_file_in_use_is_left_alone_and_said_to_be_in_use() {
+    let folder = campaign_folder();
+    let succeed =
+        |arguments: &[&str]| assert_eq!(program(folder.path(), &[], arguments).0, 0, "{arguments:?}");
+    succeed(&["run", "campaign.toml"]);
+    // As HDF5 locks it. Not through HDF5, whose descriptor the programs of other tests would inherit, and the lock with it.
+    let file = std::fs::File::open(folder.path().join("result.h5")).unwrap();
+    file.lock().unwrap();
+    for arguments in [&["run", "campaign.toml"][..], &["run", "campaign.toml", "--restart"]] {
+        let message = refused(folder.path(), arguments);
+        assert!(message.contains("result.h5: another run is using the file"), "{message}");
+        assert!(!message.contains("remove"), "{message}");
+    }
+    drop(file);
+    succeed(&["run", "campaign.toml"]);
+}

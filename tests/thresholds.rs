@@ -249,7 +249,10 @@ fn files_that_contradict_themselves_are_errors() {
     let text = tampered(&setting, &|g| set_text(g, "hall_number", "292"));
     let geometry = Results::open(&text).unwrap().geometry(NAME.0, NAME.1).unwrap();
     let input = read_structure(&setting.path("LiFePO4.cif")).unwrap();
-    assert_eq!(geometry.crystal.in_file_cell().species, input.species, "the way back into the file's cell");
+    let back = geometry.crystal.in_file_cell();
+    assert_eq!(back.species, input.species, "the way back into the file's cell");
+    assert!(back.positions.iter().zip(&input.positions).all(|(a, b)| (a - b).amax() < 1e-9));
+    assert!((back.lattice - input.lattice).amax() < 1e-9);
     type Change<'a> = &'a dyn Fn(&hdf5::Group) -> hdf5::Result<()>;
     let changes: [(Change, &str); 17] = [
         (&replace("hall_number", 9999), "there is no Hall number 9999"),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nalgebra::Matrix3;
 use s2dpes::config::DEFAULT_SYMPREC;
 use s2dpes::crystal::{Format, read_structures_as, to_extxyz};
+use s2dpes::landscape::Dof;
 use s2dpes::symmetry::{COORDINATES, Crystal, Finding, Protostructure, WyckoffPosition, findings};
 use serde_json::{Value, json};
 
@@ -146,14 +147,11 @@ fn orbit_rows(crystal: &Crystal) -> Vec<Vec<String>> {
 
 /// TOML to paste into a campaign: the first orbit with two free coordinates, or what there is.
 fn snippet(crystal: &Crystal, path: &Path) -> String {
-    let all = s2dpes::landscape::Dof::all(crystal);
-    let of_orbit = |o: usize| all.iter().filter(|d| d.orbit == o).copied().collect::<Vec<_>>();
-    let orbit = (0..crystal.orbits.len()).find(|o| of_orbit(*o).len() >= 2);
-    let chosen: Vec<_> = orbit.map_or(all.clone(), of_orbit).into_iter().take(2).collect();
+    let chosen: Vec<Dof> = Dof::first_free(crystal).into_iter().take(2).collect();
     if chosen.is_empty() {
         return "\nSymmetry fixes every coordinate: there is nothing to map.\n".into();
     }
-    let axis = |d: &s2dpes::landscape::Dof| format!("{{ dof = \"{}\", points = 120 }}", d.name(crystal));
+    let axis = |d: &Dof| format!("{{ dof = \"{}\", points = 120 }}", d.name(crystal));
     let axes: Vec<String> = chosen.iter().map(axis).collect();
     let file = toml::Value::String(path.display().to_string());
     let base = if path.is_relative() { "  # counts from the folder of the campaign file" } else { "" };

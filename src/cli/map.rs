@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use s2dpes::config::{Campaign, DEFAULT_SYMPREC};
 use s2dpes::crystal::{Format, Structure, read_structures_as};
 use s2dpes::engine::EngineChoice;
-use s2dpes::landscape::{Dof, Thresholds};
+use s2dpes::landscape::{AxisError, Dof, Thresholds};
 use s2dpes::plot::is_ours;
 use s2dpes::potential::DEFAULT;
 use s2dpes::store::check_name;
@@ -193,10 +193,7 @@ fn axes(arguments: &Arguments, crystal: &Crystal) -> Result<Vec<Axis>, Failure> 
             .map_err(Failure::input)?,
     };
     if dofs.is_empty() {
-        let name = &crystal.name;
-        return Err(Failure::input(format!(
-            "{name}: symmetry fixes every coordinate; there is nothing to map"
-        )));
+        return Err(Failure::input(AxisError::Fixed(crystal.name.clone())));
     }
     let names: Vec<String> = dofs.iter().map(|dof| dof.name(crystal)).collect();
     if ![1, names.len()].contains(&arguments.points.len()) {

@@ -37,10 +37,9 @@ mod tokens;
 use nalgebra::Matrix3;
 
 use super::text::{Complaint, shown};
-use super::{DeclaredGroup, Structure, check};
+use super::{DeclaredGroup, MOVED, Structure, check};
 use block::Block;
 use choice::Contents;
-use expand::MOVED;
 use stated::Stated;
 
 /// Tags of magnetic symmetry and of modulations.

@@ -231,11 +231,7 @@ fn sample(layer: &Layer, open: &[bool], is_difference: bool) -> Vec<f64> {
 
 /// Whether panel `i` counts for the levels that all panels share, by how far the panels reach.
 fn counts(reach: &[f64], i: usize) -> bool {
-    let mut others: Vec<f64> =
-        (0..reach.len()).filter(|j| *j != i).map(|j| reach[j]).filter(|reach| *reach > 1e-6).collect();
-    others.sort_by(f64::total_cmp);
-    // Of two, the smaller.
-    let median = others.get(others.len().saturating_sub(1) / 2);
+    let median = surface::median_of_others(reach, i, |j| reach[j] > 1e-6);
     median.is_none_or(|median| reach[i] <= REASON.max(FAR * median))
 }
 

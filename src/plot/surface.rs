@@ -94,13 +94,18 @@ fn floors(landscape: &Landscape, energies: &[Vec<f64>], open: &[bool]) -> Vec<f6
     };
     let depths: Vec<f64> = energies.iter().zip(&anchors).map(depth).collect();
     let deepest = |i: usize| {
-        let mut others: Vec<f64> =
-            (0..depths.len()).filter(|j| *j != i && anchors[*j].is_finite()).map(|j| depths[j]).collect();
-        others.sort_by(f64::total_cmp);
-        let median = others.get(others.len().saturating_sub(1) / 2);
+        let median = median_of_others(&depths, i, |j| anchors[j].is_finite());
         median.map_or(DEEPEST, |median| (DEEPER * median).clamp(DEEP, DEEPEST))
     };
     anchors.iter().enumerate().map(|(i, anchor)| anchor - deepest(i)).collect()
+}
+
+/// What the panels other than `i` say that count: the median, of two the smaller.
+pub fn median_of_others(values: &[f64], i: usize, counts: impl Fn(usize) -> bool) -> Option<f64> {
+    let mut others: Vec<f64> =
+        (0..values.len()).filter(|j| *j != i && counts(*j)).map(|j| values[j]).collect();
+    others.sort_by(f64::total_cmp);
+    others.get(others.len().saturating_sub(1) / 2).copied()
 }
 
 fn anchor(panel: &Panel, energies: &[f64], open: &[bool]) -> f64 {

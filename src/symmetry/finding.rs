@@ -3,7 +3,7 @@
 use super::standard::{group_of, search};
 use super::tolerance::is_sound;
 use super::{Crystal, SpaceGroup};
-use crate::crystal::{Element, Structure};
+use crate::crystal::{Element, MOVED, Structure};
 
 /// Something about a crystal that its file does not let one expect.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -83,8 +83,6 @@ impl Finding {
     }
 }
 
-/// What symmetrisation moves by no more than this, in Angstrom, is not worth a word.
-const MOVED: f64 = 0.01;
 /// Tolerances at which a higher group is looked for, in parts of the one in use.
 const FACTORS: [f64; 3] = [3.0, 10.0, 30.0];
 /// No tolerance above this is tried, in Angstrom: bonds are not much longer.

@@ -17,9 +17,6 @@ const OVERLAP: f64 = 0.1;
 /// Atoms closer than this, in Angstrom, are an error: no two atoms of a crystal come near it.
 const TOO_CLOSE: f64 = 0.4;
 
-/// A site that is moved onto its special position by more than this, in Angstrom, was hardly rounded.
-pub const MOVED: f64 = 0.01;
-
 /// A site this close to its special position, in Angstrom, stays exactly where the file puts it.
 const ROUNDING: f64 = 1e-9;
 
